@@ -1,0 +1,234 @@
+"""What is worked out from the facts: one outcome per subject, and the daily sums of the outcomes. Never edited by hand."""
+
+from django.db import models
+from django.db.models import Q, Sum
+from django.utils import timezone
+
+from factories.models import Category, Factory
+from production.models.deliveries import Delivery, Lot
+from production.models.inspections import Inspection
+from production.models.orders import OfFactory, OrderLine, OrderMaterial, PurchaseOrder
+
+
+def derived(to, **options):
+    """A reference from a derived row to a fact: no constraint, the row is rebuilt when the fact goes."""
+    return models.ForeignKey(to, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+", **options)
+
+
+def subject(to):
+    """The fact that a derived row is about: its key, and `fact.outcome` the other way."""
+    return models.OneToOneField(to, models.DO_NOTHING, db_constraint=False, primary_key=True, related_name="outcome")
+
+
+class Touched(models.Model):
+    """One mark that a write left: this subject has to be worked out again. Append-only, deleted by the worker."""
+
+    kind = models.CharField(max_length=8)
+    subject_id = models.BigIntegerField()
+    marked_at = models.DateTimeField(default=timezone.now, db_default=models.functions.Now())
+
+    class Meta:
+        verbose_name_plural = "touched"
+
+
+class LineOutcomeQuerySet(OfFactory):
+    def counted(self):
+        return self.filter(state=LineOutcome.State.COUNTED)
+
+    def due_between(self, first, last):
+        return self.filter(limit_on__gte=first, limit_on__lte=last)
+
+
+class LineOutcome(models.Model):
+    """What one order line counts as: due day, limit day, and whether it was on time and in full."""
+
+    class State(models.TextChoices):
+        COUNTED = "counted", "Counted"
+        EXCLUDED = "excluded", "Cancelled by us in time"
+        UNMEASURABLE = "unmeasurable", "No promised day"
+
+    line = subject(OrderLine)
+    order = derived(PurchaseOrder)
+    factory = derived(Factory)
+    category = derived(Category)
+    state = models.CharField(max_length=12, choices=State)
+    due_on = models.DateField(null=True)
+    limit_on = models.DateField(null=True)
+    qty_due = models.DecimalField(max_digits=18, decimal_places=6)
+    qty_on_time = models.DecimalField(max_digits=18, decimal_places=6)
+    qty_received = models.DecimalField(max_digits=18, decimal_places=6)
+    is_otif = models.BooleanField()
+    is_otd = models.BooleanField()
+    is_open = models.BooleanField()
+    is_early = models.BooleanField()
+    is_over = models.BooleanField()
+    completed_on = models.DateField(null=True)
+    days_late = models.IntegerField(null=True, help_text="Null while the line is open.")
+    cycle_days = models.IntegerField(null=True)
+
+    objects = LineOutcomeQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["factory", "category", "limit_on"]),
+            models.Index(fields=["factory", "category", "completed_on"], condition=Q(completed_on__isnull=False),
+                         name="line_outcome_completed"),
+            models.Index(fields=["order"]),
+            models.Index(fields=["factory", "due_on"], condition=Q(is_open=True), name="line_outcome_open"),
+        ]
+
+
+class DeliveryOutcome(models.Model):
+    """What one delivery adds to the coverage of its day: its quantity, and whether its lot was inspected."""
+
+    delivery = subject(Delivery)
+    line = derived(OrderLine)
+    factory = derived(Factory)
+    category = derived(Category)
+    received_on = models.DateField()
+    quantity = models.DecimalField(max_digits=18, decimal_places=6)
+    is_inspected = models.BooleanField()
+
+    objects = OfFactory.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["factory", "category", "received_on"]),
+            models.Index(fields=["line"]),
+        ]
+
+
+class LotOutcomeQuerySet(OfFactory):
+    def between(self, first, last):
+        return self.filter(inspected_on__gte=first, inspected_on__lte=last)
+
+
+class LotOutcome(models.Model):
+    """The inspection of a lot that counts, the first original one of the highest source (DEF-4)."""
+
+    lot = subject(Lot)
+    line = derived(OrderLine)
+    order = derived(PurchaseOrder)
+    inspection = derived(Inspection)
+    factory = derived(Factory)
+    category = derived(Category)
+    inspected_on = models.DateField()
+    inspected = models.IntegerField()
+    critical = models.IntegerField()
+    major = models.IntegerField()
+    minor = models.IntegerField()
+    is_accepted = models.BooleanField(null=True)
+    is_census = models.BooleanField()
+    qty_delivered = models.DecimalField(max_digits=18, decimal_places=6)
+
+    objects = LotOutcomeQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["factory", "category", "inspected_on"]),
+            models.Index(fields=["line"]),
+        ]
+
+    @property
+    def defective(self):
+        return self.critical + self.major
+
+
+class MaterialOutcome(models.Model):
+    """The reconciliation of one material of one closed order (MAT-1 to MAT-5)."""
+
+    order_material = subject(OrderMaterial)
+    order = derived(PurchaseOrder)
+    factory = derived(Factory)
+    category = derived(Category)
+    closed_on = models.DateField()
+    currency = models.CharField(max_length=3)
+    issued = models.DecimalField(max_digits=38, decimal_places=12)
+    net_issued = models.DecimalField(max_digits=38, decimal_places=12)
+    theoretical = models.DecimalField(max_digits=38, decimal_places=12)
+    loss = models.DecimalField(max_digits=38, decimal_places=12)
+    allowed = models.DecimalField(max_digits=38, decimal_places=12)
+    excess = models.DecimalField(max_digits=38, decimal_places=12)
+    unit_cost = models.DecimalField(max_digits=38, decimal_places=12)
+    value_net = models.DecimalField(max_digits=38, decimal_places=12)
+    value_loss = models.DecimalField(max_digits=38, decimal_places=12)
+    charge = models.DecimalField(max_digits=38, decimal_places=12, help_text="Unrounded; rounded once where it is shown.")
+
+    objects = OfFactory.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["factory", "category", "closed_on"]), models.Index(fields=["order"])]
+
+
+class FactoryDayQuerySet(OfFactory):
+    def between(self, first, last):
+        return self.filter(day__gte=first, day__lte=last)
+
+    def sums(self):
+        """Every sum of the chosen days as one dict; None where no row had a value."""
+        return self.aggregate(**{name: Sum(name) for name in SUM_FIELDS})
+
+
+class FactoryDay(models.Model):
+    """The sums of one factory, category, day and family (and currency, for material); sums only, never a rate."""
+
+    class Family(models.TextChoices):
+        DEFECT = "defect"
+        COVERAGE = "coverage"
+        DELIVERY = "delivery"
+        CYCLE = "cycle"
+        MATERIAL = "material"
+
+    factory = models.ForeignKey(Factory, models.CASCADE, related_name="days", db_index=False)
+    category = models.ForeignKey(Category, models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField()
+    family = models.CharField(max_length=8, choices=Family)
+    currency = models.CharField(max_length=3, blank=True, default="")
+    # defect, by inspection day
+    lots = models.BigIntegerField(null=True)
+    lots_accepted = models.BigIntegerField(null=True)
+    lots_rejected = models.BigIntegerField(null=True)
+    lots_with_critical = models.BigIntegerField(null=True)
+    units_inspected = models.BigIntegerField(null=True)
+    units_critical = models.BigIntegerField(null=True)
+    units_major = models.BigIntegerField(null=True)
+    units_minor = models.BigIntegerField(null=True)
+    s2 = models.DecimalField(max_digits=38, decimal_places=12, null=True)
+    sum_rate = models.DecimalField(max_digits=38, decimal_places=12, null=True)
+    sum_q = models.DecimalField(max_digits=38, decimal_places=12, null=True)
+    sum_q_rate = models.DecimalField(max_digits=38, decimal_places=12, null=True)
+    # coverage, by receipt day
+    qty_delivered = models.DecimalField(max_digits=38, decimal_places=12, null=True)
+    qty_delivered_inspected = models.DecimalField(max_digits=38, decimal_places=12, null=True)
+    # delivery, by limit day
+    lines = models.BigIntegerField(null=True)
+    otif = models.BigIntegerField(null=True)
+    otd = models.BigIntegerField(null=True)
+    qty_due = models.DecimalField(max_digits=38, decimal_places=12, null=True)
+    qty_on_time = models.DecimalField(max_digits=38, decimal_places=12, null=True)
+    late_closed = models.BigIntegerField(null=True)
+    days_late_closed = models.BigIntegerField(null=True)
+    open_count = models.BigIntegerField(null=True)
+    open_due_ordinal = models.BigIntegerField(null=True)
+    # cycle, by completion day: {days: lines}
+    cycle_histogram = models.JSONField(null=True)
+    # material, by close day
+    orders = models.BigIntegerField(null=True)
+    value_net = models.DecimalField(max_digits=38, decimal_places=12, null=True)
+    value_loss_pos = models.DecimalField(max_digits=38, decimal_places=12, null=True)
+    value_loss_neg = models.DecimalField(max_digits=38, decimal_places=12, null=True)
+    charge = models.DecimalField(max_digits=38, decimal_places=12, null=True)
+
+    objects = FactoryDayQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["factory", "family", "day", "category", "currency"], name="one_bucket"),
+        ]
+
+
+SUM_FIELDS = [
+    field.name
+    for field in FactoryDay._meta.fields
+    if field.name not in {"id", "factory", "category", "day", "family", "currency", "cycle_histogram"}
+]
