@@ -1,0 +1,301 @@
+"""From measures to points, a score, a grade, and the grade that is published (SCO-1 to SCO-9)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
+from typing import Generic, TypeVar
+
+from production.errors import BadInput
+from production.rollup_sums import Number, half_up
+
+FAILING, PASSING, GOOD, EXCELLENT = "failing", "passing", "good", "excellent"
+GRADES = (FAILING, PASSING, GOOD, EXCELLENT)  # worst first
+BANDS: Mapping[str, Decimal] = {
+    FAILING: Decimal(0),
+    PASSING: Decimal(60),
+    GOOD: Decimal(80),
+    EXCELLENT: Decimal(90),
+}
+INSUFFICIENT_DATA = "insufficient_data"
+NOT_RATED = "not_rated"
+
+NOT_APPLICABLE = "na"
+INSUFFICIENT = "insufficient"
+
+REQUIRED = ("defect", "otd")
+MARGIN = 2
+CARRY_MAX = 2
+MIN_USABLE_SHARE = Fraction(60, 100)
+SCOPE_ORDER = ("factory+category", "factory", "category", "default")
+
+Id = TypeVar("Id")
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The three marks of a measure: 100 points at `target`, 60 at `limit`, none at `zero`; fractions (0.03 is 3 %).
+
+    Rising marks (0.01, 0.03, 0.06) mean lower is better, falling ones (0.98, 0.90, 0.70) higher is better.
+    """
+
+    target: Number
+    limit: Number
+    zero: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One measure's part in a score: its points (0 to 100), its weight among those used, and the share of the score.
+
+    `shown` are the points it adds to the two-decimal score; the parts shown add up to the score exactly.
+    """
+
+    metric: str
+    points: Fraction
+    weight: Fraction
+    shown: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A fact that caps the grade: `label` says which, `cap` is the best grade it leaves (SCO-5)."""
+
+    label: str
+    cap: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """A score with two decimals, the grade of the average, and the grade after the gates.
+
+    With too few data `score` and `ungated` are None and `raw` is insufficient_data. `gated` says that a gate lowered
+    the grade; `gates` keeps every gate hit, also those that changed nothing.
+    """
+
+    score: Decimal | None
+    ungated: str | None
+    raw: str
+    gated: bool
+    gates: tuple[Gate, ...]
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """The published grade. `held`: hysteresis kept the previous one against the raw grade (SCO-6). `carried` and
+    `carries`: too few data, the last grade was kept, for how many evaluations in a row (SCO-9)."""
+
+    published: str
+    held: bool = False
+    carried: bool = False
+    carries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVersion(Generic[Id]):
+    """One version of a policy: whom it concerns (None: everyone) and its first day."""
+
+    id: Id
+    effective_from: date
+    factory: object | None = None
+    category: object | None = None
+
+    @property
+    def scope(self) -> str:
+        parts = [name for name, value in (("factory", self.factory), ("category", self.category)) if value is not None]
+        return "+".join(parts) or "default"
+
+    def covers(self, factory: object | None, category: object | None, day: date) -> bool:
+        return (
+            self.effective_from <= day
+            and (self.factory is None or self.factory == factory)
+            and (self.category is None or self.category == category)
+        )
+
+
+def points(value: Number, marks: Marks) -> Fraction:
+    """The exact points of a measure, 0 to 100: straight lines through target 100, limit 60 and zero 0 (SCO-1).
+
+    Raises BadInput when the marks do not follow each other in one direction.
+    """
+    x, target, limit, zero = (Fraction(number) for number in (value, marks.target, marks.limit, marks.zero))
+    if zero < target:
+        x, target, limit, zero = -x, -target, -limit, -zero
+    if not target < limit < zero:
+        raise BadInput("Target, limit and zero must follow each other in one direction.", "limit")
+    if x <= target:
+        return Fraction(100)
+    if x <= limit:
+        return 100 - 40 * (x - target) / (limit - target)
+    if x < zero:
+        return 60 * (zero - x) / (zero - limit)
+    return Fraction(0)
+
+
+def grade(score: Number, bands: Mapping[str, Number] = BANDS) -> str:
+    """The grade of a score by its two-decimal rounding: [90, 100] excellent, [80, 90) good, and so on (SCO-4)."""
+    shown = half_up(score, 2)
+    if not 0 <= shown <= 100:
+        raise BadInput("A score lies between 0 and 100.", "score")
+    return max((name for name in GRADES if shown >= Fraction(bands[name])), key=GRADES.index, default=FAILING)
+
+
+def gates(
+    breached: Iterable[str] = (),
+    critical_lots: int = 0,
+    zeros: Iterable[str] = (),
+    low_coverage: bool = False,
+    escalated_30d: bool = False,
+) -> tuple[Gate, ...]:
+    """The caps that the facts of an evaluation call for (SCO-5).
+
+    `breached`: measures with a confirmed breach; `zeros`: sufficient measures with 0 points; `critical_lots`: lots
+    with a critical unit; `escalated_30d`: a breach escalated for more than 30 days.
+    """
+    found = [Gate(f"confirmed_breach:{metric}", PASSING) for metric in breached]
+    if critical_lots == 1:
+        found.append(Gate("critical_unit:1", PASSING))
+    elif critical_lots > 1:
+        found.append(Gate(f"critical_unit:{critical_lots}_lots", FAILING))
+    found += [Gate(f"metric_zero:{metric}", FAILING) for metric in zeros]
+    if low_coverage:
+        found.append(Gate("low_coverage", GOOD))
+    if escalated_30d:
+        found.append(Gate("escalated_30d", PASSING))
+    return tuple(found)
+
+
+def scorecard(
+    values: Mapping[str, Number | str | None],
+    marks: Mapping[str, Marks],
+    weights: Mapping[str, Number],
+    hits: Iterable[Gate] = (),
+    required: Iterable[str] = REQUIRED,
+    bands: Mapping[str, Number] = BANDS,
+) -> Scorecard:
+    """Weigh the measures into a score and apply the gates (SCO-2 to SCO-5).
+
+    A value is a rate, "na" (does not apply: leaves the weights) or "insufficient" (applies, too few data; so does
+    None). No score when a required measure has no value or less than 60 % of the applicable weight is usable.
+    """
+    hits = tuple(hits)
+    if any(Fraction(weight) < 0 for weight in weights.values()):
+        raise BadInput("A weight cannot be negative.", "weights")
+    applicable = sum(Fraction(weight) for metric, weight in weights.items() if values.get(metric) != NOT_APPLICABLE)
+    usable: dict[str, Fraction] = {}
+    for metric in weights:
+        value = values.get(metric)
+        if value is None or isinstance(value, str):
+            if value not in (None, NOT_APPLICABLE, INSUFFICIENT):
+                raise BadInput(f"{value} is not a rate.", metric)
+        else:
+            usable[metric] = points(value, marks[metric])
+    total = sum(Fraction(weights[metric]) for metric in usable)
+    if not total or total < MIN_USABLE_SHARE * applicable or any(metric not in usable for metric in required):
+        return Scorecard(None, None, INSUFFICIENT_DATA, gated=False, gates=hits, parts=())
+    shares = {metric: Fraction(weights[metric]) / total for metric in usable}
+    exact = {metric: shares[metric] * usable[metric] for metric in usable}
+    score = half_up(sum(exact.values(), Fraction(0)), 2)
+    shown = apportion(list(exact.values()), score)
+    parts = tuple(
+        Part(metric, usable[metric], shares[metric], part) for metric, part in zip(usable, shown, strict=True)
+    )
+    ungated = grade(score, bands)
+    raw = min([ungated, *(hit.cap for hit in hits)], key=_rank)
+    return Scorecard(score, ungated, raw, gated=raw != ungated, gates=hits, parts=parts)
+
+
+def apportion(parts: Sequence[Number], total: Decimal, places: int = 2) -> list[Decimal]:
+    """Round parts so that they add up to `total` exactly: all rounded down, then the largest remainders get one more.
+
+    Of equal remainders the earlier part goes first. BadInput when `total` is not the rounded sum of the parts.
+    """
+    scaled = [Fraction(part) * int(10**places) for part in parts]
+    whole = [floor(part) for part in scaled]
+    missing = Fraction(total) * int(10**places) - sum(whole)
+    if missing.denominator != 1 or not 0 <= missing <= len(parts):
+        raise BadInput("The parts do not belong to this total.", "total")
+    by_remainder = sorted(range(len(parts)), key=lambda place: (whole[place] - scaled[place], place))
+    for place in by_remainder[: int(missing)]:
+        whole[place] += 1
+    return [half_up(Fraction(number, int(10**places)), places) for number in whole]
+
+
+def publish(
+    previous: str | None,
+    raw: str,
+    score: Number,
+    gated: bool = False,
+    previous_raw: str | None = None,
+    margin: Number = MARGIN,
+    bands: Mapping[str, Number] = BANDS,
+) -> Publication:
+    """The grade to publish after the previous one (SCO-6).
+
+    `previous` is the last published grade (None or not_rated: publish `raw`), `previous_raw` the last evaluation's own
+    grade. Down at once when gated, more than `margin` below the band, or twice in a row; up one step, when `margin`
+    above the line or twice in a row.
+    """
+    if previous not in GRADES:
+        return Publication(_known(raw))
+    before, now, last = _rank(previous), _rank(raw), GRADES.index(previous_raw) if previous_raw in GRADES else None
+    exact = Fraction(score)
+    if now < before:
+        twice = last is not None and last < before
+        moves = gated or twice or exact < Fraction(bands[previous]) - Fraction(margin)
+        return Publication(raw) if moves else Publication(previous, held=True)
+    if now > before:
+        candidate = GRADES[before + 1]
+        twice = last is not None and last > before
+        moves = twice or exact >= Fraction(bands[candidate]) + Fraction(margin)
+        return Publication(candidate) if moves else Publication(previous, held=True)
+    return Publication(raw)
+
+
+def carry(previous: str | None, carries: int = 0, carry_max: int = CARRY_MAX) -> Publication:
+    """What an evaluation with too few data publishes: the last grade, `carry_max` times, then not_rated (SCO-9).
+
+    `carries` counts the evaluations in a row that have already kept `previous`.
+    """
+    if previous in GRADES and carries < carry_max:
+        return Publication(previous, carried=True, carries=carries + 1)
+    return Publication(NOT_RATED)
+
+
+def publish_series(previous: str | None, raws: Iterable[str], carry_max: int = CARRY_MAX) -> list[Publication]:
+    """Publish a run of raw grades without hysteresis, carrying over those with too few data (SCO-9)."""
+    series: list[Publication] = []
+    carries = 0
+    for raw in raws:
+        step = carry(previous, carries, carry_max) if raw == INSUFFICIENT_DATA else Publication(_known(raw))
+        previous, carries = step.published, step.carries
+        series.append(step)
+    return series
+
+
+def select_policy(
+    versions: Iterable[PolicyVersion[Id]],
+    day: date,
+    factory: object | None = None,
+    category: object | None = None,
+    scope_order: Sequence[str] = SCOPE_ORDER,
+) -> PolicyVersion[Id] | None:
+    """The version that judges an evaluation of `day`: most specific scope first, then the latest first day (SCO-8)."""
+    fitting = [version for version in versions if version.covers(factory, category, day)]
+    for scope in scope_order:
+        if of_scope := [version for version in fitting if version.scope == scope]:
+            return max(of_scope, key=lambda version: version.effective_from)
+    return None
+
+
+def _rank(name: str) -> int:
+    return GRADES.index(_known(name))
+
+
+def _known(name: str) -> str:
+    if name not in GRADES:
+        raise BadInput(f"{name} is not a grade.", "grade")
+    return name
