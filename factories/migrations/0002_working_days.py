@@ -9,7 +9,7 @@ BEGIN
     INSERT INTO factories_workingday (calendar_id, day, ordinal)
     SELECT c.id, d.day, row_number() OVER (ORDER BY d.day)
     FROM factories_workingcalendar c
-    CROSS JOIN (SELECT DATE '1999-12-01' + n AS day FROM generate_series(0, 18400) AS n) AS d
+    CROSS JOIN (SELECT DATE '1999-12-01' + n AS day FROM generate_series(0, 22400) AS n) AS d
     LEFT JOIN factories_calendarexception e ON e.calendar_id = c.id AND e.day = d.day
     WHERE c.id = which
       AND COALESCE(e.is_open, NOT (extract(isodow FROM d.day)::smallint = ANY (c.weekend)));

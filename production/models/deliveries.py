@@ -57,14 +57,15 @@ class DeliveryQuerySet(OfFactory):
         return self.select_related("line__order__factory", "line__product", "site", "lot", "recorded_by")
 
 
-RECEIVED_NEVER_NEGATIVE = sum_check(
-    "received_never_negative",
-    "insert update delete",
+REVERSED_WITHIN_RECEIVED = sum_check(
+    "reversed_within_received",
+    "insert update",
     "SELECT 1 FROM production_orderline WHERE id IN (SELECT line_id FROM {changed} AS c) ORDER BY id FOR UPDATE",
-    "SELECT INTO broken 'More would be reversed than was received on ' || d.received_on || '.' "
-    "FROM (SELECT line_id, received_on, sum(sum(quantity)) OVER (PARTITION BY line_id ORDER BY received_on) AS so_far "
-    "FROM production_delivery WHERE line_id IN (SELECT line_id FROM {changed} AS t) GROUP BY line_id, received_on) AS d "
-    "WHERE d.so_far < 0 LIMIT 1;",
+    "SELECT INTO broken 'Reversed ' || trim_scale(-sum(v.quantity)) || ' is more than the ' || trim_scale(d.quantity) || "
+    "' received on ' || d.received_on || '.' "
+    "FROM production_delivery d JOIN production_delivery v ON v.reverses_id = d.id "
+    "WHERE d.line_id IN (SELECT line_id FROM {changed} AS t) "
+    "GROUP BY d.id, d.quantity, d.received_on HAVING d.quantity + sum(v.quantity) < 0 LIMIT 1;",
 )
 
 
@@ -131,7 +132,7 @@ class Delivery(models.Model):
             models.Index(fields=["factory", "received_on"]),
             models.Index(fields=["received_on", "id"]),
         ]
-        triggers = [*marks(line="line_id", lot="lot_id"), *RECEIVED_NEVER_NEGATIVE]
+        triggers = [*marks(line="line_id", lot="lot_id"), *REVERSED_WITHIN_RECEIVED]
 
     def __str__(self):
         return self.code

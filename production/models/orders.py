@@ -251,7 +251,7 @@ CANCELLED_WITHIN_ORDERED = sum_check(
     "cancelled_within_ordered",
     "insert update",
     "SELECT 1 FROM production_orderline WHERE id IN (SELECT line_id FROM {changed} AS c) ORDER BY id FOR UPDATE",
-    "SELECT INTO broken 'Cancelled ' || sum(c.quantity) || ' is more than the ordered ' || l.quantity || '.' "
+    "SELECT INTO broken 'Cancelled ' || trim_scale(sum(c.quantity)) || ' is more than the ordered ' || trim_scale(l.quantity) || '.' "
     "FROM production_orderline l JOIN production_cancellation c ON c.line_id = l.id "
     "WHERE l.id IN (SELECT line_id FROM {changed} AS t) "
     "GROUP BY l.id, l.quantity HAVING sum(c.quantity) > l.quantity LIMIT 1;",

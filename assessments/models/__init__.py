@@ -1,0 +1,16 @@
+from assessments.models.breaches import Breach, BreachEvent, JobSlot, Watch
+from assessments.models.evaluations import Evaluation, Grade, Measure, Status
+from assessments.models.policies import Policy, Thresholds
+
+__all__ = [
+    "Breach",
+    "BreachEvent",
+    "Evaluation",
+    "Grade",
+    "JobSlot",
+    "Measure",
+    "Policy",
+    "Status",
+    "Thresholds",
+    "Watch",
+]

@@ -1,0 +1,223 @@
+"""The daily sums: what was touched is worked out again from its source rows, old and new bucket whole, never +/-.
+
+One transaction, in READ COMMITTED: take the lock, delete the marks that are seen, then in later statements (which see at
+least the facts those marks stand for) rewrite one outcome per subject and the buckets it left and entered (ROL-2).
+"""
+
+import datetime
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection, transaction
+
+from production import marks, outcomes
+
+NEVER = datetime.date(9999, 12, 31)
+LOCK = 0x706C756D62  # "plumb"
+Bucket = tuple[int, int, datetime.date]
+
+
+@dataclass
+class Rebuilt:
+    """What one run did: how many marks it took, and which buckets of which factories it wrote."""
+
+    marks: int = 0
+    whole: bool = False
+    buckets: dict[str, set[Bucket]] = field(default_factory=lambda: defaultdict(set))
+
+    @property
+    def factories(self) -> set[int]:
+        return {bucket[0] for buckets in self.buckets.values() for bucket in buckets}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One outcome table: how its rows are worked out, and by which day each family of sums files them."""
+
+    name: str
+    key: str
+    columns: str
+    sql: Callable[[bool], str]
+    days: dict[str, str]  # family -> column with the day
+    matches: str  # which stored rows belong to the touched subjects
+
+
+TABLES = [
+    Table(
+        "production_lineoutcome", "line_id", outcomes.LINE_COLUMNS, outcomes.line_outcomes,
+        {"delivery": "limit_on", "cycle": "completed_on"}, "line_id = ANY(%(lines)s)",
+    ),
+    Table(
+        "production_deliveryoutcome", "delivery_id", outcomes.DELIVERY_COLUMNS, outcomes.delivery_outcomes,
+        {"coverage": "received_on"}, "line_id = ANY(%(lines)s)",
+    ),
+    Table(
+        "production_lotoutcome", "lot_id", outcomes.LOT_COLUMNS, outcomes.lot_outcomes,
+        {"defect": "inspected_on"}, "(line_id = ANY(%(lines)s) OR lot_id = ANY(%(lots)s))",
+    ),
+    Table(
+        "production_materialoutcome", "order_material_id", outcomes.MATERIAL_COLUMNS, outcomes.material_outcomes,
+        {"material": "closed_on"}, "order_material_id = ANY(%(materials)s)",
+    ),
+]  # fmt: skip
+SOURCE_OF = {family: (table.name, day) for table in TABLES for family, day in table.days.items()}
+
+EXPAND = """
+WITH touched_lines AS (
+    SELECT unnest(%(line)s::bigint[]) AS id
+    UNION SELECT line_id FROM production_lot WHERE id = ANY(%(lot)s)
+    UNION SELECT line_id FROM production_lotoutcome WHERE lot_id = ANY(%(lot)s)
+    UNION SELECT id FROM production_orderline WHERE order_id = ANY(%(order)s)
+    UNION SELECT line_id FROM production_lineoutcome WHERE order_id = ANY(%(order)s)
+    UNION SELECT id FROM production_orderline WHERE product_id = ANY(%(product)s)
+    UNION SELECT id FROM production_orderline WHERE calendar_id = ANY(%(calendar)s)
+), touched_orders AS (
+    SELECT unnest(%(order)s::bigint[]) AS id
+    UNION SELECT order_id FROM production_orderline WHERE id IN (SELECT id FROM touched_lines)
+    UNION SELECT order_id FROM production_lineoutcome WHERE line_id IN (SELECT id FROM touched_lines)
+    UNION SELECT order_id FROM production_orderline WHERE bill_id = ANY(%(bill)s)
+)
+SELECT 'line', id FROM touched_lines
+UNION ALL SELECT 'material', m.id FROM production_ordermaterial m WHERE m.order_id IN (SELECT id FROM touched_orders)
+UNION ALL SELECT 'material', m.order_material_id FROM production_materialoutcome m
+    WHERE m.order_id IN (SELECT id FROM touched_orders)
+"""
+
+
+def rebuild(*, locked: bool = True) -> Rebuilt:
+    """Works out again whatever is marked, and deletes the marks; safe to run at any time, twice, or in parallel.
+
+    Falls back to `rebuild_all` by itself where most lines are touched. `locked=False` is for the test that shows why
+    the lock is there.
+    """
+    done = Rebuilt()
+    with transaction.atomic(), connection.cursor() as cursor:
+        if locked:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        cursor.execute(
+            "WITH gone AS (DELETE FROM production_touched RETURNING kind, subject_id) "
+            "SELECT kind, array_agg(DISTINCT subject_id), count(*) FROM gone GROUP BY kind"
+        )
+        seen: dict[str, list[int]] = {kind: [] for kind in marks.KINDS}
+        for kind, ids, count in cursor.fetchall():
+            seen[kind] = ids
+            done.marks += count
+        if not done.marks:
+            return done
+        if _is_most(cursor, seen):
+            return _rebuild_all(cursor, done)
+        lines, materials = set(seen["line"]), set(seen["material"])
+        cursor.execute(EXPAND, seen)
+        for kind, id_ in cursor.fetchall():
+            (lines if kind == "line" else materials).add(id_)
+        subjects: dict[str, Any] = {
+            "lines": sorted(lines), "lots": seen["lot"], "materials": sorted(materials), "as_of": NEVER,
+        }  # fmt: skip
+        for table in TABLES:
+            if subjects["materials" if "materials" in table.matches else "lines"] or subjects["lots"]:
+                _rewrite(cursor, table, subjects, done.buckets)
+        _rewrite_buckets(cursor, done.buckets)
+    return done
+
+
+def rebuild_all() -> Rebuilt:
+    """Works out every outcome and every sum from the source rows, and deletes all marks seen at the start."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        cursor.execute("DELETE FROM production_touched")
+        return _rebuild_all(cursor, Rebuilt())
+
+
+def _is_most(cursor: Any, seen: dict[str, list[int]]) -> bool:
+    touched = len(seen["line"]) + len(seen["lot"]) + 4 * len(seen["order"])
+    coarse = seen["product"] or seen["calendar"]
+    if touched < 5_000 and not coarse:
+        return False
+    cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = 'production_orderline'::regclass")
+    return bool(touched > max(cursor.fetchone()[0], 20_000) // 4)
+
+
+def _rebuild_all(cursor: Any, done: Rebuilt) -> Rebuilt:
+    done.whole = True
+    cursor.execute("TRUNCATE production_factoryday, " + ", ".join(table.name for table in TABLES))
+    for table in TABLES:
+        cursor.execute(f"INSERT INTO {table.name} ({table.columns}) {table.sql(False)}", {"as_of": NEVER})
+    for family, (source, day) in SOURCE_OF.items():
+        cursor.execute(
+            f"INSERT INTO production_factoryday ({outcomes.bucket_columns(family)}) "
+            + outcomes.bucket_sums(family, f"(SELECT * FROM {source} WHERE {day} IS NOT NULL) AS rows")
+        )
+    cursor.execute("SELECT DISTINCT factory_id, category_id FROM production_factoryday")
+    done.buckets["all"] = {(factory, category, NEVER) for factory, category in cursor.fetchall()}
+    return done
+
+
+def _rewrite(cursor: Any, table: Table, subjects: dict[str, Any], buckets: dict[str, set[Bucket]]) -> None:
+    """Replaces the outcomes of the touched subjects and notes the buckets they were in and are in now."""
+    values = [name.strip() for name in table.columns.split(",")]
+    sets = ", ".join(f"{name} = EXCLUDED.{name}" for name in values if name != table.key)
+    days = ", ".join(table.days.values())
+    cursor.execute(
+        f"WITH fresh AS MATERIALIZED ({table.sql(True)}), "
+        f"named ({table.columns}) AS (SELECT * FROM fresh), "
+        f"old AS (SELECT {table.key}, factory_id, category_id, {days} FROM {table.name} WHERE {table.matches}), "
+        f"gone AS (DELETE FROM {table.name} WHERE {table.matches} AND {table.key} NOT IN (SELECT {table.key} FROM named)), "
+        f"new AS (INSERT INTO {table.name} ({table.columns}) SELECT * FROM named "
+        f"ON CONFLICT ({table.key}) DO UPDATE SET {sets} RETURNING factory_id, category_id, {days}) "
+        f"SELECT factory_id, category_id, {days} FROM old UNION SELECT factory_id, category_id, {days} FROM new",
+        subjects,
+    )
+    for factory, category, *found in cursor.fetchall():
+        for family, day in zip(table.days, found, strict=True):
+            if day is not None:
+                buckets[family].add((factory, category, day))
+
+
+def _rewrite_buckets(cursor: Any, buckets: dict[str, set[Bucket]]) -> None:
+    """Replaces whole buckets from the outcomes; a bucket without rows is gone (ROL-3)."""
+    keys = [(family, *bucket) for family in sorted(buckets) for bucket in sorted(buckets[family])]
+    if not keys:
+        return
+    columns = [list(column) for column in zip(*keys, strict=True)]
+    cursor.execute(
+        "DELETE FROM production_factoryday f USING unnest(%s::text[], %s::bigint[], %s::bigint[], %s::date[]) "
+        "AS b (family, factory_id, category_id, day) WHERE (f.family, f.factory_id, f.category_id, f.day) = "
+        "(b.family, b.factory_id, b.category_id, b.day)",
+        columns,
+    )
+    for family in sorted(buckets):
+        source, day = SOURCE_OF[family]
+        cursor.execute(
+            f"INSERT INTO production_factoryday ({outcomes.bucket_columns(family)}) "
+            + outcomes.bucket_sums(
+                family,
+                f"(SELECT s.* FROM {source} s JOIN unnest(%s::bigint[], %s::bigint[], %s::date[]) AS b (f, c, d) "
+                f"ON s.factory_id = b.f AND s.category_id = b.c AND s.{day} = b.d) AS rows",
+            ),
+            [list(column) for column in zip(*sorted(buckets[family]), strict=True)],
+        )
+
+
+def difference_from_source(factories: Iterable[int] | None = None) -> list[tuple[Any, ...]]:
+    """The stored sums that differ from sums worked out afresh from the source rows; empty when all is well (ROL-4)."""
+    from_source = " UNION ALL ".join(
+        f"SELECT to_jsonb(b) FROM ({_fresh(family)}) AS b" for family in SOURCE_OF
+    )
+    stored = "SELECT jsonb_strip_nulls(to_jsonb(f) - 'id') FROM production_factoryday f"
+    fresh = f"SELECT jsonb_strip_nulls(j) FROM ({from_source}) AS x (j)"
+    only = "WHERE (j->>'factory_id')::bigint = ANY(%(factories)s)" if factories is not None else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT * FROM (((({stored}) EXCEPT ALL ({fresh}))) UNION ALL ((({fresh}) EXCEPT ALL ({stored})))) AS d (j) {only}",
+            {"as_of": NEVER, "factories": list(factories or [])},
+        )
+        return list(cursor.fetchall())
+
+
+def _fresh(family: str) -> str:
+    source, day = SOURCE_OF[family]
+    table = next(table for table in TABLES if table.name == source)
+    rows = f"(SELECT * FROM ({table.sql(False)}) AS r ({table.columns}) WHERE {day} IS NOT NULL) AS rows"
+    return f"SELECT * FROM ({outcomes.bucket_sums(family, rows)}) AS s ({outcomes.bucket_columns(family)})"
