@@ -1,10 +1,10 @@
-from assessments.models.breaches import Breach, BreachEvent, JobSlot, Watch
+from assessments.models.breaches import Breach, BreachStep, JobSlot, Watch
 from assessments.models.evaluations import Evaluation, Grade, Measure, Status
 from assessments.models.policies import Policy, Thresholds
 
 __all__ = [
     "Breach",
-    "BreachEvent",
+    "BreachStep",
     "Evaluation",
     "Grade",
     "JobSlot",

@@ -108,10 +108,10 @@ class Breach(models.Model):
         return f"/breaches/{self.code}/"
 
 
-class BreachEvent(models.Model):
+class BreachStep(models.Model):
     """One thing that happened to a breach, in order. Append-only."""
 
-    breach = models.ForeignKey(Breach, models.CASCADE, related_name="events")
+    breach = models.ForeignKey(Breach, models.CASCADE, related_name="steps")
     at = models.DateTimeField(default=timezone.now)
     on = models.DateField(help_text="The business day.")
     what = models.CharField(max_length=20)
