@@ -62,7 +62,8 @@ def p_chart(
             if out:
                 parts.append(text(x, max(size.top + 2, y - 9), words(lot.value, "%", 1), anchor="middle", class_="cv"))
             elif i in eighth:
-                parts.append(text(x, y - 9, str(RUN), anchor="middle", class_="ct"))
+                above = centre is not None and float(lot.value) > float(centre)
+                parts.append(text(x, y - 9 if above else y + 18, str(RUN), anchor="middle", class_="ct"))
         parts.append(frame.places([lot.label for lot in lots]))
         parts.append(frame.notes(_names(centre, upper)))
         return join(parts)

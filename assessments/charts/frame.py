@@ -77,7 +77,7 @@ class Size:
         return self.width - self.left - self.right
 
 
-WIDE = Size("w", 720, 272, 44, 96)
+WIDE = Size("w", 720, 272, 50, 104, font=13)
 NARROW = Size("n", 358, 232, 38, 72, font=11)
 
 

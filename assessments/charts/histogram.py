@@ -56,7 +56,7 @@ def histogram(
         parts.append(el("line", x1=size.left, x2=size.plot_right, y1=size.plot_bottom, y2=size.plot_bottom, class_="cx", stroke=CONTROL))
         return join(parts)
 
-    return figure(title, desc, draw, Size("w", 720, 232, 40, 12), Size("n", 358, 200, 32, 8, font=11))
+    return figure(title, desc, draw, Size("w", 720, 240, 44, 12, font=13), Size("n", 358, 200, 32, 8, font=11))
 
 
 def _name(day: int, earliest: int, latest: int) -> str:

@@ -1,5 +1,8 @@
 """The rule that turns a rate into points, as a picture (SCO-1)."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -64,14 +67,21 @@ def points_rule(
             }
             parts.append(el("line", x1=size.left, x2=px, y1=py, y2=py, class_="cx", stroke=CONTROL, stroke_dasharray="2 3"))
             parts.append(mark(px, py, points_of < 60, False, told))
-            # Room for the words: above the point, at the side of the plot that has more of it.
-            near_left = px < (left + right) / 2
-            parts.append(
-                text(px - 10 if near_left else px - 12, max(size.top + 10, py - 10), told, anchor="start" if near_left else "end", class_="cv")
-            )
+            # Left of the point and above the line is always room; near the left edge the words go higher.
+            reach_of = len(told) * size.font * 0.62
+            end_at = max(px - 10, size.left + 4 + reach_of)
+            parts.append(text(end_at, max(size.top + 10, min(py, _height(corners, end_at)) - 10), told, anchor="end", class_="cv"))
         return join(parts)
 
-    return figure(title, desc, draw, Size("w", 720, 236, 40, 16, 16), Size("n", 358, 208, 32, 12, 16, font=11))
+    return figure(title, desc, draw, Size("w", 720, 236, 44, 16, 16, font=13), Size("n", 358, 208, 32, 12, 16, font=11))
+
+
+def _height(corners: Sequence[tuple[float, float]], x: float) -> float:
+    """Height of the drawn line over a place of the picture."""
+    for (x0, y0), (x1, y1) in pairwise(corners):
+        if x0 <= x <= x1 and x1 > x0:
+            return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+    return corners[-1][1] if x > corners[-1][0] else corners[0][1]
 
 
 def _interpolate(value: float, target: float, limit: float, zero: float, lower_is_better: bool) -> float:
