@@ -1,0 +1,193 @@
+"""Builders: each makes one row, and the rows it hangs on unless they are given. A test names only what it is about.
+
+line = make.line(quantity=1200, committed_on=day("2026-11-14"))
+make.delivery(line=line, quantity=420, received_on=day("2026-11-21"))
+"""
+
+import datetime
+import itertools
+
+from accounts.models import User
+from factories.models import Category, Contact, Factory, Membership, WorkingCalendar
+from production.models import (
+    BillLine,
+    BillOfMaterials,
+    Cancellation,
+    DateRevision,
+    Delivery,
+    Inspection,
+    Lot,
+    Material,
+    MaterialMovement,
+    OrderLine,
+    OrderMaterial,
+    Product,
+    PurchaseOrder,
+    Site,
+)
+
+PASSWORD = "correct horse battery staple"
+ROLES = ["manager", "buyer", "inspector", "officer", "admin", "contact"]
+numbers = itertools.count(1)
+
+
+def day(text):
+    """`day("2026-11-14")` is a date."""
+    return datetime.date.fromisoformat(text)
+
+
+def user(role="buyer", *, factory=None, password=PASSWORD, **fields):
+    """A person; a contact belongs to `factory` (one, or several in a list)."""
+    number = next(numbers)
+    fields.setdefault("email", f"{role}{number}@example.com")
+    fields.setdefault("name", f"{role.title()} {number}")
+    person = User.objects.create_user(password=password, role=role, **fields)
+    for each in factory if isinstance(factory, list) else [factory] if factory else []:
+        membership(factory=each, user=person)
+    return person
+
+
+def membership(*, factory, user):
+    return Membership.objects.create(factory=factory, user=user)
+
+
+def category(**fields):
+    fields.setdefault("code", f"category-{next(numbers)}")
+    fields.setdefault("name", fields["code"].title())
+    return Category.objects.create(**fields)
+
+
+def calendar(weekend=(6, 7), **fields):
+    fields.setdefault("code", f"calendar-{next(numbers)}")
+    fields.setdefault("name", fields["code"].title())
+    return WorkingCalendar.objects.create(weekend=list(weekend), **fields)
+
+
+def factory(**fields):
+    number = next(numbers)
+    fields.setdefault("code", f"VN-{number:03}")
+    fields.setdefault("name", f"Factory {number}")
+    fields.setdefault("country", "VN")
+    fields.setdefault("time_zone", "Asia/Ho_Chi_Minh")
+    fields["category"] = fields.get("category") or category()
+    return Factory.objects.create(**fields)
+
+
+def contact(*, factory, **fields):
+    """A person at a factory without an account; `user("contact", factory=...)` is one with an account."""
+    fields.setdefault("name", f"Contact {next(numbers)}")
+    return Contact.objects.create(factory=factory, **fields)
+
+
+def site(**fields):
+    fields.setdefault("code", f"SITE-{next(numbers)}")
+    fields.setdefault("name", fields["code"].title())
+    return Site.objects.create(**fields)
+
+
+def product(**fields):
+    fields.setdefault("code", f"SKU-{next(numbers)}")
+    fields.setdefault("name", f"Product {fields['code']}")
+    fields["category"] = fields.get("category") or category()
+    return Product.objects.create(**fields)
+
+
+def order(**fields):
+    fields.setdefault("number", f"PO-{next(numbers)}")
+    fields["factory"] = fields.get("factory") or factory()
+    return PurchaseOrder.objects.create(**fields)
+
+
+def line(quantity=1000, **fields):
+    """An order line, due on 1 November 2026 unless told otherwise."""
+    fields["order"] = fields.get("order") or order(factory=fields.pop("factory", None))
+    fields.pop("factory", None)
+    fields.setdefault("number", f"L{next(numbers)}")
+    fields.setdefault("committed_on", day("2026-11-01"))
+    fields["product"] = fields.get("product") or product(category=fields["order"].factory.category)
+    fields["site"] = fields.get("site") or site()
+    return OrderLine.objects.create(factory=fields["order"].factory, quantity=quantity, **fields)
+
+
+new_line = line
+
+
+def cancellation(*, line, quantity, cancelled_on, by="buyer", **fields):
+    return Cancellation.objects.create(line=line, quantity=quantity, cancelled_on=cancelled_on, by=by, **fields)
+
+
+def revision(*, line, new_on, cause="buyer", approved_on=None, **fields):
+    return DateRevision.objects.create(line=line, new_on=new_on, cause=cause, approved_on=approved_on, **fields)
+
+
+def lot(*, line=None, **fields):
+    line = line or new_line()
+    fields.setdefault("code", f"LOT-{next(numbers)}")
+    return Lot.objects.create(factory=line.factory, line=line, **fields)
+
+
+new_lot = lot
+
+
+def delivery(quantity=1000, *, line=None, received_on=None, **fields):
+    """A receipt, on 1 November 2026 unless told otherwise."""
+    line = line or new_line()
+    received_on = received_on or day("2026-11-01")
+    fields.setdefault("known_on", received_on)
+    fields.setdefault("site", line.site)
+    return Delivery.objects.create(
+        factory=line.factory, line=line, quantity=quantity, received_on=received_on, **fields
+    )
+
+
+def reversal(receipt, quantity=None, known_on=None, **fields):
+    """Takes back all of a receipt, or `quantity` of it."""
+    return Delivery.objects.create(
+        factory=receipt.factory, line=receipt.line, site=receipt.site, kind=Delivery.Kind.REVERSAL, reverses=receipt,
+        quantity=-(quantity or receipt.quantity), received_on=receipt.received_on,
+        known_on=known_on or receipt.received_on, **fields,
+    )  # fmt: skip
+
+
+def inspection(*, lot=None, inspected_on=None, inspected=80, critical=0, major=0, minor=0, **fields):
+    """An accepted final inspection by our inspector, of 80 units on 1 November 2026, unless told otherwise."""
+    lot = lot or new_lot()
+    fields.setdefault("verdict", Inspection.Verdict.ACCEPTED)
+    return Inspection.objects.create(
+        factory=lot.factory, lot=lot, inspected_on=inspected_on or day("2026-11-01"), units_inspected=inspected,
+        units_critical=critical, units_major=major, units_minor=minor, **fields,
+    )  # fmt: skip
+
+
+def material(**fields):
+    fields.setdefault("code", f"MAT-{next(numbers)}")
+    fields.setdefault("name", f"Material {fields['code']}")
+    fields.setdefault("unit", "m")
+    return Material.objects.create(**fields)
+
+
+def bill(*, product, per_unit=None, **fields):
+    """A bill of materials; `per_unit` = {material: quantity for one unit}."""
+    made = BillOfMaterials.objects.create(product=product, **fields)
+    for each, quantity in (per_unit or {}).items():
+        BillLine.objects.create(bill=made, material=each, quantity_per_unit=quantity)
+    return made
+
+
+def order_material(**fields):
+    fields["order"] = fields.get("order") or order()
+    fields["material"] = fields.get("material") or material()
+    return OrderMaterial.objects.create(factory=fields["order"].factory, **fields)
+
+
+new_order_material = order_material
+
+
+def material_movement(quantity=100, *, order_material=None, kind="issue", moved_on=None, unit=None, **fields):
+    order_material = order_material or new_order_material()
+    if kind in ("issue", "transfer_in"):
+        fields.setdefault("unit_cost", "2.50")
+    return MaterialMovement.objects.create(
+        factory=order_material.factory, order_material=order_material, kind=kind, quantity_entered=quantity,
+        unit_entered=unit or order_material.material.unit, moved_on=moved_on or day("2026-10-01"), **fields,
+    )  # fmt: skip
