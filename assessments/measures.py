@@ -12,7 +12,7 @@ from fractions import Fraction
 from assessments.intervals import Interval, proves, share, tail_probability, wilson
 from production.duedates import Outcome
 from production.errors import BadInput
-from production.rollup_sums import LotCount, LotSums, Number, half_up, lot_sums
+from production.rollup_sums import LotSums, Number, half_up, lot_sums
 from production.sampling import check_counts
 
 NO_DATA, OK, WATCH, BREACH = "no_data", "ok", "watch", "breach"
@@ -165,9 +165,9 @@ def class_rates(
     )
 
 
-def spread(lots: Iterable[LotCount]) -> LotSums:
-    """The sums of counted lots that the design effect needs; lots without inspected units are no lots (DEF-12)."""
-    return sum((lot_sums(lot) for lot in lots if lot.inspected), LotSums())
+def spread(lots: Iterable[tuple[int, int]]) -> LotSums:
+    """The sums over lots (defective, inspected) that the design effect needs; an empty inspection is none (DEF-12)."""
+    return sum((lot_sums(defective, inspected) for defective, inspected in lots if inspected), LotSums())
 
 
 def design_effect(bad: int, total: int, lots: int, s2: Number) -> Fraction | None:

@@ -97,19 +97,19 @@ class Delete:
 Operation: TypeAlias = Insert | Update | Delete
 
 
-def lot_sums(row: LotCount) -> LotSums:
-    """The sums of a single row; impossible counts raise BadInput (DEF-3)."""
-    if row.inspected < 0 or row.defective < 0 or row.defective > row.inspected:
-        raise BadInput(f"{row.defective} defective of {row.inspected} inspected is impossible.", "defective")
-    square = Fraction(row.defective**2, row.inspected) if row.inspected else Fraction(0)
-    return LotSums(1, row.inspected, row.defective, half_up(square, SUMMAND_PLACES))
+def lot_sums(defective: int, inspected: int) -> LotSums:
+    """The sums of a single lot; impossible counts raise BadInput (DEF-3)."""
+    if inspected < 0 or defective < 0 or defective > inspected:
+        raise BadInput(f"{defective} defective of {inspected} inspected is impossible.", "defective")
+    square = Fraction(defective**2, inspected) if inspected else Fraction(0)
+    return LotSums(1, inspected, defective, half_up(square, SUMMAND_PLACES))
 
 
 def bucket_sums(rows: Iterable[LotCount]) -> dict[Bucket, LotSums]:
     """All buckets from the source rows; a bucket without rows does not exist (ROL-3)."""
     sums: dict[Bucket, LotSums] = {}
     for row in rows:
-        sums[row.bucket] = sums.get(row.bucket, LotSums()) + lot_sums(row)
+        sums[row.bucket] = sums.get(row.bucket, LotSums()) + lot_sums(row.defective, row.inspected)
     return sums
 
 
