@@ -6,7 +6,21 @@ from dataclasses import dataclass
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from assessments.charts.frame import CONTROL, LINE, MUTED, Frame, Rate, Size, el, figure, join, rate_axis, text, trim, words
+from assessments.charts.frame import (
+    CONTROL,
+    LINE,
+    MUTED,
+    Frame,
+    Rate,
+    Size,
+    el,
+    figure,
+    join,
+    rate_axis,
+    text,
+    trim,
+    words,
+)
 from assessments.charts.trend import Point, mark, runs
 
 RUN = 8  # so many neighbours on one side of the centre are no accident
@@ -51,7 +65,17 @@ def p_chart(
         for run in runs([Point(lot.label, lot.value) for lot in lots], lambda p: p.value is not None):
             at = " ".join(f"{trim(frame.x(i))},{trim(frame.y(lots[i].value or 0))}" for i in run)
             if len(run) > 1:
-                parts.append(el("polyline", points=at, class_="cl", fill="none", stroke=LINE, stroke_width=1.75, stroke_linejoin="round"))
+                parts.append(
+                    el(
+                        "polyline",
+                        points=at,
+                        class_="cl",
+                        fill="none",
+                        stroke=LINE,
+                        stroke_width=1.75,
+                        stroke_linejoin="round",
+                    )
+                )
         for i, lot in enumerate(lots):
             if lot.value is None:
                 continue
@@ -99,7 +123,15 @@ def _steps(frame: Frame, limits: Sequence[Rate]) -> list[SafeString]:
             right = min(frame.size.plot_right, frame.x(i) + half)
             at += [f"{trim(left)},{trim(y)}", f"{trim(right)},{trim(y)}"]
         parts.append(
-            el("polyline", points=" ".join(at), class_="cm", fill="none", stroke=MUTED, stroke_width=1.25, stroke_dasharray="5 4")
+            el(
+                "polyline",
+                points=" ".join(at),
+                class_="cm",
+                fill="none",
+                stroke=MUTED,
+                stroke_width=1.25,
+                stroke_dasharray="5 4",
+            )
         )
     return parts
 

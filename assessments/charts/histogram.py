@@ -50,10 +50,31 @@ def histogram(
             if day in shown and not (size.name == "w" and day == grace + 1 and day % 7 and grace < 2):
                 parts.append(text(x + slot / 2, size.height - 6, _name(day, earliest, latest), anchor="middle"))
         edge = size.left + (grace + 1 - earliest) * slot
-        parts.append(el("line", x1=edge, x2=edge, y1=size.top, y2=size.plot_bottom, class_="cx", stroke=CONTROL, stroke_dasharray="3 3"))
+        parts.append(
+            el(
+                "line",
+                x1=edge,
+                x2=edge,
+                y1=size.top,
+                y2=size.plot_bottom,
+                class_="cx",
+                stroke=CONTROL,
+                stroke_dasharray="3 3",
+            )
+        )
         parts.append(text(edge - 6, size.top + 8, gettext("on time"), anchor="end"))
         parts.append(text(edge + 6, size.top + 8, gettext("late"), class_="ct"))
-        parts.append(el("line", x1=size.left, x2=size.plot_right, y1=size.plot_bottom, y2=size.plot_bottom, class_="cx", stroke=CONTROL))
+        parts.append(
+            el(
+                "line",
+                x1=size.left,
+                x2=size.plot_right,
+                y1=size.plot_bottom,
+                y2=size.plot_bottom,
+                class_="cx",
+                stroke=CONTROL,
+            )
+        )
         return join(parts)
 
     return figure(title, desc, draw, Size("w", 720, 240, 44, 12, font=13), Size("n", 358, 200, 32, 8, font=11))

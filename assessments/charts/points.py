@@ -7,7 +7,23 @@ from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from assessments.charts.frame import BREACH, CONTROL, GRID, LINE, MUTED, OK, Number, Rate, Size, el, figure, join, text, trim, words
+from assessments.charts.frame import (
+    BREACH,
+    CONTROL,
+    GRID,
+    LINE,
+    MUTED,
+    OK,
+    Number,
+    Rate,
+    Size,
+    el,
+    figure,
+    join,
+    text,
+    trim,
+    words,
+)
 from assessments.charts.trend import mark
 
 
@@ -41,7 +57,9 @@ def points_rule(
         corners = [(x(end), y(0)), (x(zero), y(0)), (x(limit), y(60)), (x(target), y(100)), (x(best), y(100))]
         parts: list[SafeString] = []
         for points in (0, 60, 100):
-            parts.append(el("line", x1=size.left, x2=size.plot_right, y1=y(points), y2=y(points), class_="cg", stroke=GRID))
+            parts.append(
+                el("line", x1=size.left, x2=size.plot_right, y1=y(points), y2=y(points), class_="cg", stroke=GRID)
+            )
             parts.append(text(size.left - 8, y(points) + 4, str(points), anchor="end"))
         for rate, name, height, class_, colour in (
             (zero, gettext("zero %(value)s"), 0, "cm", MUTED),
@@ -49,7 +67,16 @@ def points_rule(
             (target, gettext("target %(value)s"), 100, "cta", OK),
         ):
             parts.append(
-                el("line", x1=x(rate), x2=x(rate), y1=size.plot_bottom, y2=y(height), class_=class_, stroke=colour, stroke_dasharray="4 3")
+                el(
+                    "line",
+                    x1=x(rate),
+                    x2=x(rate),
+                    y1=size.plot_bottom,
+                    y2=y(height),
+                    class_=class_,
+                    stroke=colour,
+                    stroke_dasharray="4 3",
+                )
             )
             label = name % {"value": words(rate, unit)}
             if size.name == "n":
@@ -57,7 +84,17 @@ def points_rule(
             at = min(max(x(rate), size.left + 14), size.plot_right - 14)
             parts.append(text(at, size.height - 6, label, anchor="middle"))
         line = " ".join(f"{trim(px)},{trim(py)}" for px, py in corners)
-        parts.append(el("polyline", points=line, class_="cl", fill="none", stroke=LINE, stroke_width=2.5, stroke_linejoin="round"))
+        parts.append(
+            el(
+                "polyline",
+                points=line,
+                class_="cl",
+                fill="none",
+                stroke=LINE,
+                stroke_width=2.5,
+                stroke_linejoin="round",
+            )
+        )
         if value is not None:
             points_of = _interpolate(float(value), float(target), float(limit), float(zero), lower_is_better)
             px, py = x(value), y(points_of)
@@ -65,12 +102,18 @@ def points_rule(
                 "value": words(value, unit, 1),
                 "points": number_format(f"{points_of:.1f}", 1),
             }
-            parts.append(el("line", x1=size.left, x2=px, y1=py, y2=py, class_="cx", stroke=CONTROL, stroke_dasharray="2 3"))
+            parts.append(
+                el("line", x1=size.left, x2=px, y1=py, y2=py, class_="cx", stroke=CONTROL, stroke_dasharray="2 3")
+            )
             parts.append(mark(px, py, points_of < 60, False, told))
             # Left of the point and above the line is always room; near the left edge the words go higher.
             reach_of = len(told) * size.font * 0.62
             end_at = max(px - 10, size.left + 4 + reach_of)
-            parts.append(text(end_at, max(size.top + 10, min(py, _height(corners, end_at)) - 10), told, anchor="end", class_="cv"))
+            parts.append(
+                text(
+                    end_at, max(size.top + 10, min(py, _height(corners, end_at)) - 10), told, anchor="end", class_="cv"
+                )
+            )
         return join(parts)
 
     return figure(title, desc, draw, Size("w", 720, 236, 44, 16, 16, font=13), Size("n", 358, 208, 32, 12, 16, font=11))

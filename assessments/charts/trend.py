@@ -117,12 +117,28 @@ def _band(frame: Frame, points: Sequence[Point]) -> Iterator[SafeString]:
         lower = [(frame.x(i), frame.y(points[i].low or 0)) for i in run]
         if len(run) == 1:
             x = upper[0][0]
-            yield el("line", x1=x, x2=x, y1=upper[0][1], y2=lower[0][1], class_="ce", stroke=LINE, stroke_width=5, stroke_opacity="0.2")
+            yield el(
+                "line",
+                x1=x,
+                x2=x,
+                y1=upper[0][1],
+                y2=lower[0][1],
+                class_="ce",
+                stroke=LINE,
+                stroke_width=5,
+                stroke_opacity="0.2",
+            )
             continue
         yield el("polygon", points=_at(upper + lower[::-1]), class_="ci", fill=LINE, fill_opacity="0.13")
         for edge in (upper, lower):
             yield el(
-                "polyline", points=_at(edge), class_="ce", fill="none", stroke=LINE, stroke_opacity="0.55", stroke_dasharray="1 3"
+                "polyline",
+                points=_at(edge),
+                class_="ce",
+                fill="none",
+                stroke=LINE,
+                stroke_opacity="0.55",
+                stroke_dasharray="1 3",
             )
 
 
@@ -130,10 +146,20 @@ def _line(frame: Frame, points: Sequence[Point]) -> Iterator[SafeString]:
     for run in runs(points, lambda p: p.value is not None):
         at = [(frame.x(i), frame.y(points[i].value or 0)) for i in run]
         if len(at) > 1:
-            yield el("polyline", points=_at(at), class_="cl", fill="none", stroke=LINE, stroke_width=2, stroke_linejoin="round")
+            yield el(
+                "polyline",
+                points=_at(at),
+                class_="cl",
+                fill="none",
+                stroke=LINE,
+                stroke_width=2,
+                stroke_linejoin="round",
+            )
 
 
-def _marks(frame: Frame, points: Sequence[Point], limit: Rate, lower_is_better: bool, unit: str) -> Iterator[SafeString]:
+def _marks(
+    frame: Frame, points: Sequence[Point], limit: Rate, lower_is_better: bool, unit: str
+) -> Iterator[SafeString]:
     for i, point in enumerate(points):
         if point.value is None:
             continue
@@ -146,7 +172,12 @@ def mark(x: float, y: float, bad: bool, few: bool, told: str) -> SafeString:
     name = el("title", escape(told))
     colour = BREACH if bad else LINE
     if few:
-        paint: dict[str, object] = {"class_": "co cb" if bad else "co", "fill": PAPER, "stroke": colour, "stroke_width": 2}
+        paint: dict[str, object] = {
+            "class_": "co cb" if bad else "co",
+            "fill": PAPER,
+            "stroke": colour,
+            "stroke_width": 2,
+        }
     else:
         paint = {"class_": "cb" if bad else "cp", "fill": colour, "stroke": PAPER, "stroke_width": 1.5}
     if bad:
@@ -196,11 +227,22 @@ def sparkline(
     for run in runs(as_points, lambda p: p.value is not None):
         line = [at(i, values[i] or 0) for i in run]
         parts.append(
-            el("polyline", points=_at(line), class_="cl", fill="none", stroke=LINE, stroke_width=1.75, stroke_linejoin="round")
+            el(
+                "polyline",
+                points=_at(line),
+                class_="cl",
+                fill="none",
+                stroke=LINE,
+                stroke_width=1.75,
+                stroke_linejoin="round",
+            )
         )
     x, y = at(*known[-1])
     parts.append(el("circle", cx=x, cy=y, r=2.75, class_="ci", fill=LINE))
-    told = gettext("%(first)s to %(last)s") % {"first": words(known[0][1], unit, 0), "last": words(known[-1][1], unit, 0)}
+    told = gettext("%(first)s to %(last)s") % {
+        "first": words(known[0][1], unit, 0),
+        "last": words(known[-1][1], unit, 0),
+    }
     return el(
         "svg",
         join(parts),
