@@ -10,6 +10,7 @@ from production.rollup_sums import Number, half_up
 
 NET_ISSUED = "net_issued"
 THEORETICAL = "theoretical"
+BASES = (NET_ISSUED, THEORETICAL)
 NOT_APPLICABLE = "not_applicable"
 MIN_ORDERS_CONFIRM = 2
 
@@ -262,5 +263,5 @@ def judge_loss(
 def _check_terms(allowance: Fraction, base: str) -> None:
     if not 0 <= allowance <= 1:
         raise BadInput("A loss allowance lies between 0 and 1.", "allowance")
-    if base not in (NET_ISSUED, THEORETICAL):
+    if base not in BASES:
         raise BadInput("The base of the loss is net_issued or theoretical.", "base")
