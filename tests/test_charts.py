@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -154,7 +155,7 @@ def test_lines_are_labelled_directly_and_the_cut_axis_is_said():
 def test_labels_at_the_right_do_not_cover_each_other():
     markup = trend([Point("a", 0.951)], 0.95, 0.949, False, "t", "d")
     heights = sorted(float(e.get("y")) for e in drawings(markup)[0].iter("text") if float(e.get("x")) > 620)
-    assert all(b - a >= 14 for a, b in zip(heights, heights[1:], strict=False))
+    assert all(b - a >= 14 for a, b in pairwise(heights))
 
 
 def test_numbers_are_written_in_the_readers_language():

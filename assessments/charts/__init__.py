@@ -1,7 +1,7 @@
 """Charts as SVG markup: pure functions, values in, safe markup out; no script, no style attribute, nothing to hover.
 
-Each chart is drawn twice, 720 and 358 units wide; the style sheet shows the one that fits. Attributes carry colours that
-print on white paper (PDF, mail), classes carry the theme. A missing value is None: a gap, never a zero.
+Each chart is drawn twice, 720 and 358 units wide; the style sheet shows the one that fits. Attributes carry colours
+that print on white paper (PDF, mail), classes carry the theme. A missing value is None: a gap, never a zero.
 """
 
 from assessments.charts.control import Lot, p_chart

@@ -44,8 +44,11 @@ def p_chart(
     desc: str = "",
     changes: Sequence[int] = (),
 ) -> SafeString:
-    """Defect rate 0..1 per lot with one upper and lower limit per lot. Outside = square with its value; the eighth neighbour on
-    one side of the centre gets a small 8; `changes` are places of lots with which a new policy begins."""
+    """Defect rate 0..1 per lot, with one upper and one lower limit per lot.
+
+    Outside = square with its value; the eighth neighbour on one side of the centre gets a small 8; `changes` are the
+    places of lots with which a new policy begins. Raises ValueError when limits and lots differ in number.
+    """
     if not len(lots) == len(upper) == len(lower):
         raise ValueError("one upper and one lower limit per lot")
     numbers = [v for v in [*(lot.value for lot in lots), *upper, centre] if v is not None]

@@ -19,8 +19,10 @@ LINE, OK, BREACH, PAPER = "#0A58A8", "#008577", "#8F1D0B", "#FFFFFF"
 
 
 def el(name: str, content: str = "", **attributes: object) -> SafeString:
-    """One element. Attribute names: `_` reads `-`, a last `_` is dropped; None leaves the attribute out. Attributes are always
-    escaped, content unless it is markup already."""
+    """One element; attributes are always escaped, content unless it is markup already.
+
+    In attribute names `_` reads `-` and a last `_` is dropped; None leaves the attribute out.
+    """
     parts = [f"<{name}"]
     for key, value in attributes.items():
         if value is None:
@@ -45,7 +47,7 @@ def trim(value: float) -> str:
 
 
 def words(value: Number, unit: str = "%", places: int | None = None) -> str:
-    """A value as people read it, in the active language: 0.714 -> "71.4%". Without `places`, no decimals that say nothing."""
+    """A value in the active language: 0.714 -> "71.4%". Without `places`, no decimals that say nothing."""
     shown = float(value) * 100 if unit == "%" else float(value)
     if places is None:
         places = next((p for p in (0, 1) if abs(round(shown, p) - shown) < 1e-9), 2)

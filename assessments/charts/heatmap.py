@@ -6,8 +6,8 @@ from assessments.charts.frame import Number, Rate
 def heat_steps(target: Number, limit: Number, lower_is_better: bool = False) -> list[float]:
     """The six borders between h1 (worst) and h7 (best): the limit is the third, the target the fourth.
 
-    Below the limit the steps lie one and three times the distance from target to limit away; above the target at 40 and 70 % of
-    what is left to perfection.
+    Beyond the limit the steps lie one and three times the distance from target to limit away; beyond the target at 40
+    and 70 % of what is left to perfection.
     """
     good, bad = float(target), float(limit)
     gap = abs(good - bad)

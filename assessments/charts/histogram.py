@@ -11,8 +11,8 @@ from assessments.charts.frame import BREACH, CONTROL, OK, Frame, Size, axis, el,
 def histogram(
     days: Mapping[int, int], grace: int = 0, title: str = "", desc: str = "", earliest: int = -7, latest: int = 14
 ) -> SafeString:
-    """`days` counts order lines per days late (negative = early). Bars past `grace` days are late; days before `earliest` and
-    after `latest` are gathered in the outer bars."""
+    """`days` counts order lines per days late (negative = early). Bars past `grace` days are late; days before
+    `earliest` and after `latest` are gathered in the outer bars."""
     places = range(earliest, latest + 1)
     counts = dict.fromkeys(places, 0)
     for day, count in days.items():

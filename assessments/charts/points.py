@@ -37,7 +37,7 @@ def points_rule(
     desc: str = "",
     unit: str = "%",
 ) -> SafeString:
-    """100 points at the target, 60 at the limit, 0 at `zero`, straight lines between; the factory's `value` (0..1 or None) is marked."""
+    """100 points at the target, 60 at the limit, 0 at `zero`, straight between; `value` (0..1 or None) is marked."""
     best = min(float(target), 0.0) if lower_is_better else max(float(target), 1.0)
     reach = abs(float(zero) - float(target))
     end = float(zero) + reach * 0.12 if lower_is_better else float(zero) - reach * 0.12

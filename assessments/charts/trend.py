@@ -29,7 +29,7 @@ from assessments.charts.frame import (
 
 @dataclass(frozen=True)
 class Point:
-    """One period. `value` None draws a gap; `few` an open point (fewer data than the rule needs); `note` goes into its title."""
+    """One period. `value` None is a gap; `few` an open point (fewer data than needed); `note` goes into its title."""
 
     label: str
     value: Rate
@@ -48,7 +48,7 @@ def trend(
     desc: str,
     unit: str = "%",
 ) -> SafeString:
-    """Rates 0..1 over time. Circle = within the limit, square = outside it, open = few data; band = the interval of each rate."""
+    """Rates 0..1 over time. Circle = within the limit, square = outside it, open = few data; band = their intervals."""
     known = [p.value for p in points if p.value is not None]
     solid = [end for p in points if not p.few and p.value is not None for end in (p.low, p.high) if end is not None]
     low, high, step = rate_axis([*known, *solid, *(v for v in (target, limit) if v is not None)], lower_is_better, unit)

@@ -39,6 +39,10 @@ document.addEventListener("focusin", (e) => {
   for (const m of menus()) if (!m.contains(e.target)) m.open = false;
 });
 
+// The current tab is in sight even where the row of tabs is wider than the screen.
+const tab = document.querySelector(".tabs [aria-current]");
+if (tab) tab.closest(".tabs").scrollLeft = tab.offsetLeft - 48;
+
 // Keys: "/" to the search, "n" to the page's new thing, Ctrl or Cmd + Enter saves.
 const typing = (t) => t.isContentEditable || /^(INPUT|SELECT|TEXTAREA)$/.test(t.tagName);
 document.addEventListener("keydown", (e) => {
