@@ -50,6 +50,16 @@ class ForwardPass:
 
 
 @dataclass(frozen=True, slots=True)
+class PastOrder:
+    """An order of the past as it compares at one milestone: `expected_on` is the finish that could be expected on the
+    day the milestone was reached (`expected_finish`), `planned_finish` the baseline, `finished_on` None while open."""
+
+    planned_finish: date
+    expected_on: date
+    finished_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Brier:
     """Score of stated chances against what happened; lower is better. `skill` is None when the base rate is 0 or 1."""
 
@@ -114,6 +124,24 @@ def status(milestone: Milestone, projected: date, finish: date, limit: date, as_
     if projected <= milestone.planned:
         return ON_TRACK
     return LATE if finish > limit else AT_RISK
+
+
+def expected_finish(reached_on: date, planned: date, planned_finish: date) -> date:
+    """F: the finish if everything after a milestone, planned for one day and reached on another, goes as planned."""
+    return reached_on + (planned_finish - planned)
+
+
+def past_slips(orders: Iterable[PastOrder], as_of: date) -> list[int]:
+    """Days of slip after a milestone, for the orders that were to finish 60 to 365 days before `as_of` (CYC-7).
+
+    Orders of that time that are still open count with their slip so far, so that the slow ones are not left out.
+    """
+    first, last = as_of - timedelta(days=POOL_DAYS), as_of - timedelta(days=COHORT_DAYS)
+    return [
+        (min(order.finished_on or as_of, as_of) - order.expected_on).days
+        for order in orders
+        if first <= order.planned_finish <= last
+    ]
 
 
 def late_risk(

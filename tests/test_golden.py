@@ -294,12 +294,12 @@ def order(inputs):
 
 @rule("OTD-17")
 def cycle(inputs):
-    return fields(quantiles.cycle(inputs["lead_days"]), "p50", "p80", "p90", "mean", "max")
+    return fields(quantiles.cycle([number(days) for days in inputs["lead_days"]]), "p50", "p80", "p90", "mean", "max")
 
 
 @rule("OTD-18")
 def censored(inputs):
-    rows = [quantiles.Observed(row["days"], row["completed"]) for row in inputs["observations"]]
+    rows = [quantiles.Observed(number(row["days"]), row["completed"]) for row in inputs["observations"]]
     completed = [row.days for row in rows if row.completed]
     return {
         "km_p50": quantiles.kaplan_meier(rows, Fraction("0.5")),
@@ -319,9 +319,9 @@ def delivery_status(inputs):
 # Material
 
 
-def supply(row, **defaults):
+def supply(row):
     names = ("issued", "returned", "theoretical", "allowance", "unit_cost", "transfer_in", "transfer_out")
-    given = {"returned": 0, "theoretical": 0, "allowance": number("0.03")} | defaults
+    given = {"returned": 0, "theoretical": 0, "allowance": number("0.03")}
     given |= numbers(row, *names, "scrap_returned", "salvage_unit")
     return reconcile.Supply(**given, base=row.get("base") or reconcile.NET_ISSUED)
 
@@ -353,8 +353,8 @@ def settlement(inputs):
 
 @rule("MAT-11")
 def factory_loss(inputs):
-    common = numbers(inputs, "allowance")
-    result = reconcile.factory_loss([(row["name"], supply(row, **common)) for row in inputs["materials"]])
+    common = {name: inputs[name] for name in ("allowance", "base") if name in inputs}
+    result = reconcile.factory_loss([(row["name"], supply(common | row)) for row in inputs["materials"]])
     return fields(result, "charges", "total_charge", "negative_loss") | {"value_rate": result.rate}
 
 
@@ -507,7 +507,11 @@ def mann_kendall(inputs):
 def forward_pass(inputs):
     milestones = [
         schedule.Milestone(
-            row["id"], day(row["planned"]), tuple(row["preds"]), day(row.get("forecast")), day(row.get("actual"))
+            row["id"],
+            day(row["planned"]),
+            tuple(row.get("preds") or ()),
+            day(row.get("forecast")),
+            day(row.get("actual")),
         )
         for row in inputs["milestones"]
     ]
