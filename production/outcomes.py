@@ -202,7 +202,7 @@ WITH closed AS (
     JOIN production_lot t ON t.id = i.lot_id
     GROUP BY t.line_id
 ), theory AS (
-    SELECT c.id, sum(b.quantity_per_unit * (COALESCE(g.quantity, 0) - COALESCE(s.quantity, 0))) AS quantity
+    SELECT c.id, sum(b.quantity_per_unit * GREATEST(COALESCE(g.quantity, 0) - COALESCE(s.quantity, 0), 0)) AS quantity
     FROM closed c
     JOIN production_orderline l ON l.order_id = c.order_id
     JOIN production_billline b ON b.bill_id = l.bill_id AND b.material_id = c.material_id

@@ -1,0 +1,295 @@
+"""Which limits are broken: opened, raised and resolved from evaluations; acknowledged and closed by people."""
+
+import datetime
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from assessments import messages
+from assessments.lifecycle import Rules, Seen, Standing, step
+from assessments.models import Breach, BreachStep, Evaluation, Measure, Policy
+
+TENANT = "main"
+CATCH_UP_DAYS = 31
+METRICS = {"defect": "defect_rate", "otif": "otif_rate", "loss": "loss_rate"}
+
+
+def key(factory: int, metric: str, scope: str = "all", window: str = "rolling90", kind: str = "rate") -> str:
+    """The key of a breach (INC-2): no day, no value and no severity in it, so that one limit is one open breach."""
+    text = f"v1|t={TENANT}|f={factory}|m={metric}|scope={scope}|w={window}|k={kind}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One evaluation of one measure, with the key of the breach it may open."""
+
+    key: str
+    evaluation: Evaluation
+    measure: str
+    seen: Seen
+
+
+def review(evaluation_ids: Sequence[int], on: datetime.date, night: bool = False, quiet: bool = False) -> list[Breach]:
+    """Opens, raises and resolves breaches of rates by new evaluations, and events by the facts; tells who watches.
+
+    Runs in the caller's transaction or its own; the messages owed stand or fall with it. `quiet` owes no messages.
+    Gives the breaches to which something happened.
+    """
+    with transaction.atomic():
+        evaluations = list(
+            Evaluation.objects.filter(pk__in=evaluation_ids)
+            .exclude(kind=Evaluation.Kind.MONTH)
+            .select_related("policy", "factory", "category")
+            .order_by("as_of", "pk")
+        )
+        happened = _review_rates(evaluations, night)
+        happened += _open_events(on, night, {evaluation.factory_id for evaluation in evaluations} if not night else None)
+        if not quiet:
+            messages.tell(happened)
+        return [breach for breach, _ in happened]
+
+
+def acknowledge(breach: Breach, user: Any, note: str, on: datetime.date) -> bool:
+    """Somebody has it in hand. False, and nothing changes, if somebody had already or it is over."""
+    with transaction.atomic():
+        won = Breach.objects.filter(pk=breach.pk, state__in=["open", "escalated"]).update(
+            state=Breach.State.ACKNOWLEDGED, acknowledged_at=timezone.now(), acknowledged_by=user
+        )
+        if won:
+            BreachStep.objects.create(breach=breach, on=on, what="acknowledged", by=user, note=note)
+            breach.refresh_from_db()
+        return bool(won)
+
+
+def resolve(breach: Breach, user: Any, reason: str, on: datetime.date) -> bool:
+    """A person closes it, with a reason. False if it was over, or the latest judgement still finds the limit broken."""
+    if not may_resolve(breach):
+        return False
+    with transaction.atomic():
+        won = Breach.objects.live().filter(pk=breach.pk).update(
+            state=Breach.State.RESOLVED, resolved_at=timezone.now(), resolved_on=on, reason=reason
+        )
+        if won:
+            BreachStep.objects.create(breach=breach, on=on, what="resolved", by=user, note=reason)
+            breach.refresh_from_db()
+        return bool(won)
+
+
+def may_resolve(breach: Breach) -> bool:
+    """A rate is resolved by hand only when its latest evaluation is no breach; an event at any time."""
+    if not breach.is_live:
+        return False
+    if breach.event != Breach.Event.RATE or breach.latest is None:
+        return True
+    return breach.latest.measures[breach.measure]["status"] != "breach"
+
+
+def _review_rates(evaluations: Sequence[Evaluation], night: bool) -> list[tuple[Breach, str]]:
+    found = list(_found(evaluations, _watch_nights(evaluations) if night else {}))
+    standing = _latest_by_key({item.key for item in found})
+    happened: list[tuple[Breach, str]] = []
+    changed: list[Breach] = []
+    for item in found:
+        breach = standing.get(item.key)
+        before = _standing(breach)
+        after, what = step(before, item.seen, _rules(item.evaluation.policy))
+        if what in ("opened", "reopened"):
+            fresh = _opened(item, after, breach if what == "reopened" else None)
+            if fresh is None:
+                continue
+            standing[item.key] = fresh
+            happened.append((fresh, what))
+        elif breach is not None and before.is_live:
+            _apply(breach, after, item)
+            if breach not in changed:
+                changed.append(breach)
+            if what:
+                happened.append((breach, what))
+    if changed:
+        Breach.objects.bulk_update(
+            changed,
+            ["state", "severity", "ok_streak", "stepped_on", "evidence_on", "value", "limit", "latest", "resolved_on", "resolved_at"],
+        )
+    BreachStep.objects.bulk_create(
+        BreachStep(breach=breach, on=breach.latest.as_of if breach.latest else breach.opened_on, what=what, value=breach.value)
+        for breach, what in happened
+    )
+    return happened
+
+
+def _found(evaluations: Sequence[Evaluation], watch_nights: dict[str, int]) -> Iterable[Found]:
+    for evaluation in evaluations:
+        for name in Measure.values:
+            measure = evaluation.measures[name]
+            if measure["status"] == "not_applicable":
+                continue
+            scope = f"category:{evaluation.category_id}" if evaluation.category_id else "all"
+            which = key(evaluation.factory_id, METRICS[name], scope)
+            evidence = evaluation.evidence_on.get(name)
+            yield Found(which, evaluation, name, Seen(
+                on=evaluation.as_of, status=measure["status"], badness=badness(name, measure), ceiling=ceiling(name, measure),
+                evidence_on=datetime.date.fromisoformat(evidence) if evidence else None,
+                is_night=evaluation.kind == Evaluation.Kind.NIGHT,
+                watch_nights=1 + watch_nights.get(which, 0) if measure["status"] == "watch" else 0,
+            ))  # fmt: skip
+
+
+def badness(name: str, measure: dict[str, Any]) -> Fraction | None:
+    """The bad share of a stored measure: defect rate, 1 - OTIF, or loss rate; None without data."""
+    if name == Measure.LOSS:
+        return Fraction(measure["num"]) / Fraction(measure["den"]) if Fraction(measure["den"]) else None
+    return Fraction(measure["bad"], measure["total"]) if measure["total"] else None
+
+
+def ceiling(name: str, measure: dict[str, Any]) -> Fraction:
+    """What the badness may not exceed."""
+    return 1 - Fraction(measure["limit"]) if name == Measure.OTIF else Fraction(measure["limit"])
+
+
+def _watch_nights(evaluations: Sequence[Evaluation]) -> dict[str, int]:
+    """Per key: 1 if the last night before with data was a watch."""
+    if not evaluations:
+        return {}
+    nights: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT ON (e.factory_id, e.category_id, m.name) e.factory_id, e.category_id, m.name, "
+            "e.measures -> m.name ->> 'status' FROM assessments_evaluation e "
+            "CROSS JOIN unnest(ARRAY['defect', 'otif', 'loss']) AS m (name) "
+            "WHERE e.kind = 'night' AND e.factory_id = ANY(%s) AND e.as_of < %s AND e.as_of >= %s "
+            "AND e.measures -> m.name ->> 'status' <> 'no_data' "
+            "ORDER BY e.factory_id, e.category_id, m.name, e.as_of DESC, e.revision DESC",
+            [
+                [evaluation.factory_id for evaluation in evaluations],
+                min(evaluation.as_of for evaluation in evaluations),
+                min(evaluation.as_of for evaluation in evaluations) - datetime.timedelta(days=CATCH_UP_DAYS),
+            ],
+        )
+        for factory, category, name, status in cursor.fetchall():
+            if status == "watch":
+                nights[key(factory, METRICS[name], f"category:{category}" if category else "all")] = 1
+    return nights
+
+
+def _latest_by_key(keys: set[str]) -> dict[str, Breach]:
+    """The newest breach of each key; live ones are locked, so that two reviews and a person never write over each other."""
+    rows = Breach.objects.filter(key__in=keys).select_for_update(of=("self",)).order_by("key", "opened_at", "pk")
+    return {breach.key: breach for breach in rows.select_related("factory", "category", "latest")}
+
+
+def _standing(breach: Breach | None) -> Standing:
+    if breach is None:
+        return Standing()
+    return Standing(
+        state=breach.state, severity=breach.severity, ok_streak=breach.ok_streak, flaps=breach.flaps,
+        stepped_on=breach.stepped_on, evidence_on=breach.evidence_on, resolved_on=breach.resolved_on,
+    )  # fmt: skip
+
+
+def _rules(policy: Policy) -> Rules:
+    return Rules(policy.on_delay_watch, policy.off_delay_ok, Fraction(policy.clear_ratio), policy.reopen_days, policy.stale_days)
+
+
+def _opened(item: Found, after: Standing, again: Breach | None) -> Breach | None:
+    breach = again or Breach(
+        key=item.key, factory=item.evaluation.factory, category=item.evaluation.category, measure=item.measure,
+        opened_on=item.seen.on, opened_by=item.evaluation,
+    )  # fmt: skip
+    if again:
+        breach.resolved_on = breach.resolved_at = breach.acknowledged_at = breach.acknowledged_by = None
+        breach.opened_at = timezone.now()
+    breach.state, breach.severity, breach.flaps, breach.ok_streak = after.state, after.severity, after.flaps, 0
+    breach.stepped_on, breach.evidence_on = after.stepped_on, after.evidence_on
+    _value(breach, item)
+    if again:
+        breach.save()
+        return breach
+    return _insert([breach]).get(breach.key)
+
+
+def _apply(breach: Breach, after: Standing, item: Found) -> None:
+    breach.state, breach.severity, breach.ok_streak = after.state, after.severity, after.ok_streak
+    breach.stepped_on, breach.evidence_on, breach.resolved_on = after.stepped_on, after.evidence_on, after.resolved_on
+    if breach.state == Breach.State.RESOLVED:
+        breach.resolved_at = timezone.now()
+    _value(breach, item)
+
+
+def _value(breach: Breach, item: Found) -> None:
+    breach.latest = item.evaluation
+    breach.value = _twelve(item.seen.badness)
+    breach.limit = _twelve(item.seen.ceiling)
+
+
+def _twelve(value: Fraction | None) -> Decimal | None:
+    return None if value is None else round(Decimal(value.numerator) / Decimal(value.denominator), 12)
+
+
+def _insert(breaches: Sequence[Breach]) -> dict[str, Breach]:
+    """Inserts; one whose key is live already, through another worker, is left out."""
+    made = {}
+    for breach in breaches:
+        if not Breach.objects.live().filter(key=breach.key).exists():
+            breach.save(force_insert=True)
+            made[breach.key] = breach
+    return made
+
+
+EVENTS = """
+WITH facts AS (
+    (SELECT DISTINCT ON (o.order_id) 'late_order' AS event, 'otif' AS measure, 'breach' AS severity, o.factory_id, o.order_id,
+        NULL::bigint AS order_material_id, NULL::bigint AS lot_id, o.limit_on + 1 AS opened_on, NULL::numeric AS value
+    FROM production_lineoutcome o
+    WHERE %(night)s AND o.state = 'counted' AND NOT o.is_otd AND o.limit_on BETWEEN %(from)s AND %(on)s::date
+    ORDER BY o.order_id, o.limit_on)
+    UNION ALL
+    SELECT 'critical_lot', 'defect', 'breach', o.factory_id, o.order_id, NULL, o.lot_id, o.inspected_on, o.critical
+    FROM production_lotoutcome o WHERE o.critical > 0 AND o.inspected_on BETWEEN %(from)s AND %(on)s::date + 1
+    UNION ALL
+    SELECT 'charge', 'loss', 'breach', o.factory_id, o.order_id, o.order_material_id, NULL, o.closed_on,
+        CASE WHEN o.net_issued > 0 THEN round(o.loss / o.net_issued, 12) END
+    FROM production_materialoutcome o WHERE o.excess > 0 AND o.closed_on BETWEEN %(from)s AND %(on)s::date + 1
+), keyed AS (
+    SELECT f.*, encode(sha256(convert_to('v1|t=' || %(tenant)s || '|f=' || f.factory_id || '|m=' || f.event
+        || '|scope=all|w=event|k=event|' || COALESCE(f.lot_id, f.order_material_id, f.order_id), 'UTF8')), 'hex') AS key
+    FROM facts f
+    WHERE %(factories)s::bigint[] IS NULL OR f.factory_id = ANY(%(factories)s)
+)
+INSERT INTO assessments_breach (key, factory_id, event, measure, severity, state, order_id, order_material_id, lot_id, value,
+    opened_on, opened_at, ok_streak, flaps, reason)
+SELECT k.key, k.factory_id, k.event, k.measure, k.severity, 'open', k.order_id, k.order_material_id, k.lot_id, k.value,
+    k.opened_on, now(), 0, 0, ''
+FROM keyed k
+WHERE NOT EXISTS (SELECT 1 FROM assessments_breach b WHERE b.key = k.key)
+ON CONFLICT DO NOTHING
+RETURNING id
+"""
+
+
+def _open_events(on: datetime.date, night: bool, factories: set[int] | None) -> list[tuple[Breach, str]]:
+    """One breach for each late order, lot with a critical unit, and material to be charged: opened once, closed by hand.
+
+    The night looks back over CATCH_UP_DAYS, so a job that did not run for days loses nothing.
+    """
+    if factories is not None and not factories:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(EVENTS, {
+            "night": night, "on": on, "from": on - datetime.timedelta(days=CATCH_UP_DAYS), "tenant": TENANT,
+            "factories": sorted(factories) if factories is not None else None,
+        })  # fmt: skip
+        ids = [row[0] for row in cursor.fetchall()]
+    opened = list(
+        Breach.objects.filter(pk__in=ids).select_related("factory", "order", "lot", "order_material__material").order_by("pk")
+    )
+    BreachStep.objects.bulk_create(
+        BreachStep(breach=breach, on=breach.opened_on, what="opened", value=breach.value) for breach in opened
+    )
+    return [(breach, "opened") for breach in opened]

@@ -1,0 +1,156 @@
+"""All that this floor sends: who is told of what, and in which words."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+from django.template.loader import render_to_string
+
+from accounts.models import User
+from assessments.models import Breach, Watch
+from notifications import outbox
+from production.rollup_sums import half_up
+
+SINGLE_MAILS = 5
+SUBJECT_WORDS = {
+    "opened": "Beyond limit", "reopened": "Beyond limit again", "severity_up": "Beyond limit, now proven", "resolved": "Back in range",
+}  # fmt: skip
+
+
+def tell(happened: Sequence[tuple[Breach, str]]) -> None:
+    """Owes one message per breach and person who watches its factory; more than five at once become one list."""
+    if not happened:
+        return
+    watchers = _watchers({breach.factory_id for breach, _ in happened})
+    per_person: dict[User, list[tuple[Breach, str]]] = defaultdict(list)
+    for breach, what in happened:
+        for user in watchers[breach.factory_id]:
+            per_person[user].append((breach, what))
+    drafts = []
+    for user, items in per_person.items():
+        if len(items) > SINGLE_MAILS:
+            drafts.append(_list_of(user, items))
+        else:
+            drafts += [_one(user, breach, what) for breach, what in items]
+    outbox.owe_many(drafts)
+
+
+def _watchers(factories: set[int]) -> dict[int, list[User]]:
+    found: dict[int, set[User]] = defaultdict(set)
+    watches = Watch.objects.filter(
+        Q(factory=None) | Q(factory__in=factories), user__is_active=True, user__role__in=["manager", "buyer", "admin"]
+    ).select_related("user")
+    for watch in watches:
+        for factory in factories if watch.factory_id is None else [watch.factory_id]:
+            found[factory].add(watch.user)
+    return defaultdict(list, {factory: sorted(users, key=lambda user: user.pk) for factory, users in found.items()})
+
+
+def _one(user: User, breach: Breach, what: str) -> Any:
+    context = {"user": user, "what": what, "word": SUBJECT_WORDS[what], "site_url": settings.SITE_URL, **facts(breach)}
+    return outbox.draft(
+        user,
+        f"breach_{what}",
+        f"breach:{breach.pk}:{what}:{breach.flaps}:{breach.severity}",
+        f"[{SUBJECT_WORDS[what]}] {breach.factory.name}: {context['headline']}",
+        render_to_string("assessments/mail/breach.txt", context),
+        render_to_string("assessments/mail/breach.html", context),
+        thread=f"breach-{breach.pk}",
+    )
+
+
+def _list_of(user: User, items: Sequence[tuple[Breach, str]]) -> Any:
+    rows = [{"word": SUBJECT_WORDS[what], **facts(breach)} for breach, what in items]
+    context = {"user": user, "rows": rows, "site_url": settings.SITE_URL, "count": len(rows)}
+    names = sorted({breach.factory.name for breach, _ in items})
+    who = names[0] if len(names) == 1 else f"{len(names)} factories"
+    return outbox.draft(
+        user,
+        "breach_list",
+        "breaches:" + ",".join(f"{breach.pk}.{what}" for breach, what in items),
+        f"[{len(rows)} limits broken] {who}",
+        render_to_string("assessments/mail/breach_list.txt", context),
+        render_to_string("assessments/mail/breach_list.html", context),
+    )
+
+
+def facts(breach: Breach) -> dict[str, Any]:
+    """What a mail says of a breach: headline, one sentence, and the addresses of its rows, its score and itself."""
+    base = settings.SITE_URL
+    common = {"breach": breach, "breach_url": base + breach.get_absolute_url(), "score_url": ""}
+    if breach.event == Breach.Event.LATE_ORDER:
+        return common | {
+            "headline": f"order {breach.order.number} is late",
+            "sentence": f"Order {breach.order.number} was not complete on its last on-time day, the day before {day(breach.opened_on)}.",
+            "rows_url": base + breach.order.get_absolute_url(), "rows_label": "See the order",
+        }  # fmt: skip
+    if breach.event == Breach.Event.CRITICAL_LOT:
+        return common | {
+            "headline": f"lot {breach.lot.code} has critical defects",
+            "sentence": f"{count(breach.value)} with a critical defect in lot {breach.lot.code} of order {breach.order.number}.",
+            "rows_url": base + breach.order.get_absolute_url(), "rows_label": "See the order and its inspections",
+        }  # fmt: skip
+    if breach.event == Breach.Event.CHARGE:
+        return common | {
+            "headline": f"material loss on order {breach.order.number}",
+            "sentence": f"{percent(breach.value)} of {breach.order_material.material.name} is lost on order "
+            f"{breach.order.number}, more than the contract allows.",
+            "rows_url": base + breach.order.get_absolute_url(), "rows_label": "See the reconciliation",
+        }  # fmt: skip
+    evaluation = breach.latest
+    measure = evaluation.measures[breach.measure]
+    rows_url = f"{base}{evaluation.get_absolute_url()}{breach.measure}/"
+    scope = f" in {breach.category.name}" if breach.category else ""
+    if breach.measure == "otif":
+        headline = f"on time in full {percent(measure['rate'])}, floor {percent(measure['limit'])}{scope}"
+        sentence = (
+            f"{measure['num']} of {measure['den']} order lines due from {day(measure['first'])} to {day(measure['last'])} "
+            f"arrived on time and in full."
+        )
+        rows_label = f"See the {measure['den']} lines"
+    elif breach.measure == "defect":
+        headline = f"defect rate {percent(measure['rate'])}, ceiling {percent(measure['limit'])}{scope}"
+        sentence = (
+            f"{measure['num']} of {measure['den']} inspected units in {measure['lots']} lots were defective from "
+            f"{day(measure['first'])} to {day(measure['last'])}."
+        )
+        rows_label = f"See the {measure['lots']} lots"
+    else:
+        headline = f"material loss {percent(measure['rate'])}, limit {percent(measure['limit'])}{scope}"
+        sentence = (
+            f"{measure['currency']} {money(measure['num'])} of {measure['currency']} {money(measure['den'])} of material was lost on "
+            f"{measure['orders']} orders closed from {day(measure['first'])} to {day(measure['last'])}."
+        )
+        rows_label = "See the materials"
+    return common | {
+        "headline": headline, "sentence": sentence, "rows_url": rows_url, "rows_label": rows_label, "measure": measure,
+        "score_url": base + evaluation.get_absolute_url(), "evaluation": evaluation,
+        "interval": f"{percent(measure['lower'])} to {percent(measure['upper'])}" if measure.get("lower") is not None else "",
+    }  # fmt: skip
+
+
+def percent(value: Any) -> str:
+    """A share as a percentage with two decimals, half up."""
+    return "no data" if value is None else f"{half_up(Fraction(str(value)) * 100, 2)} %"
+
+
+def money(value: Any) -> str:
+    return f"{half_up(Fraction(str(value)), 2):,}"
+
+
+def count(value: Any) -> str:
+    return "1 unit" if value == 1 else f"{value:.0f} units"
+
+
+def day(value: Any) -> str:
+    if isinstance(value, str):
+        year, month, date = value.split("-")
+        return f"{int(date)} {MONTHS[int(month) - 1]} {year}"
+    return f"{value.day} {MONTHS[value.month - 1]} {value.year}"
+
+
+MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+
