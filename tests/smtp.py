@@ -172,7 +172,7 @@ class _Controller(Controller):
             auth_required=account is not None,
             auth_require_tls=False,
             authenticator=lambda server, session, envelope, mechanism, given: AuthResult(
-                success=(given.login, given.password) == account
+                success=(given.login, given.password) == account, handled=False
             ),
         )
 
