@@ -374,6 +374,10 @@ class Owned:
             self.lock.close()
             raise BlockingIOError from None
         self.what = what
+        with suppress(OSError, ValueError, KeyError):  # an owner that was killed could not tidy up
+            left = Path(json.loads(NOTE.read_text())["run"])
+            if left.name.startswith(f"{NAME}-"):
+                shutil.rmtree(left, ignore_errors=True)
         self.run = private_directory()
         fd = self.lock.fileno()
         log = VAR / "log"
@@ -388,7 +392,7 @@ class Owned:
         for server in (self.postgres, self.redis):
             server.wait_until_ready()
         urls = {"DATABASE_URL": self.postgres.url, "REDIS_URL": self.redis.url}
-        NOTE.write_text(json.dumps({"pid": os.getpid(), "what": self.what, **urls}))
+        NOTE.write_text(json.dumps({"pid": os.getpid(), "what": self.what, "run": str(self.run), **urls}))
 
     def release(self):
         NOTE.unlink(missing_ok=True)
