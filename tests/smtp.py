@@ -3,6 +3,7 @@
 import asyncio
 import email
 import email.policy
+import logging
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from random import Random
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
+
+logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's, a line for every word of the conversation
 
 STAGES = ("EHLO", "MAIL", "RCPT", "DATA", "END")  # END: the whole message has been sent, the answer is due
 

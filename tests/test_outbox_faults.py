@@ -63,6 +63,22 @@ class TestBroker:
         assert time.monotonic() - began < 2.5
 
 
+class TestWorker:
+    @pytest.mark.django_db(transaction=True)
+    def test_a_nudge_wakes_a_real_worker_and_five_nudges_send_one_mail(self, smtp, celery_worker_process):
+        worker = celery_worker_process(EMAIL_URL=smtp.url)
+        message = owe(make.user())
+        for _ in range(5):
+            real_nudge()
+        give_up = time.monotonic() + 20
+        while worker.output().count("succeeded") < 5:
+            assert time.monotonic() < give_up, worker.output()
+            time.sleep(0.05)
+        message.refresh_from_db()
+        assert message.state == "sent"
+        assert len(smtp.messages) == 1
+
+
 class TestServerAway:
     """F7: connections are refused for an hour."""
 
