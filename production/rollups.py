@@ -86,16 +86,15 @@ UNION ALL SELECT 'material', m.order_material_id FROM production_materialoutcome
 """
 
 
-def rebuild(*, locked: bool = True) -> Rebuilt:
+def rebuild() -> Rebuilt:
     """Works out again whatever is marked, and deletes the marks; safe to run at any time, twice, or in parallel.
 
-    Falls back to `rebuild_all` by itself where most lines are touched. `locked=False` is for the test that shows why
-    the lock is there.
+    Falls back to `rebuild_all` by itself where most lines are touched. Deleting the marks would make a second worker
+    wait; the lock makes it wait before it holds anything, so that two never deadlock.
     """
     done = Rebuilt()
     with transaction.atomic(), connection.cursor() as cursor:
-        if locked:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         cursor.execute(
             "WITH gone AS (DELETE FROM production_touched RETURNING kind, subject_id) "
             "SELECT kind, array_agg(DISTINCT subject_id), count(*) FROM gone GROUP BY kind"
@@ -141,6 +140,7 @@ def _is_most(cursor: Any, seen: dict[str, list[int]]) -> bool:
 
 def _rebuild_all(cursor: Any, done: Rebuilt) -> Rebuilt:
     done.whole = True
+    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a table with checks still to come cannot be truncated
     cursor.execute("TRUNCATE production_factoryday, " + ", ".join(table.name for table in TABLES))
     for table in TABLES:
         cursor.execute(f"INSERT INTO {table.name} ({table.columns}) {table.sql(False)}", {"as_of": NEVER})
