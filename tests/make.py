@@ -8,6 +8,7 @@ import datetime
 import itertools
 
 from accounts.models import User
+from assessments.models import Policy
 from factories.models import Category, Contact, Factory, Membership, WorkingCalendar
 from production.models import (
     BillLine,
@@ -45,6 +46,11 @@ def user(role="buyer", *, factory=None, password=PASSWORD, **fields):
     for each in factory if isinstance(factory, list) else [factory] if factory else []:
         membership(factory=each, user=person)
     return person
+
+
+def shipped_policy():
+    """The policy that every installation begins with."""
+    return Policy.objects.get_or_create(factory=None, category=None, effective_from=day("2000-01-01"))[0]
 
 
 def membership(*, factory, user):

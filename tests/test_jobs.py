@@ -1,0 +1,296 @@
+"""The jobs are doorbells: run twice, late, never, or in parallel, the end state is the same."""
+
+import datetime
+import threading
+import time
+
+import pytest
+from django.db import connection, transaction
+
+from assessments import breaches, evaluations, jobs
+from assessments.models import Breach, BreachStep, Evaluation, JobSlot, Watch
+from notifications.models import Heartbeat, Message
+from production.models import Delivery, Inspection, Touched
+from tests import make
+
+UTC = datetime.UTC
+
+
+def at(text):
+    return datetime.datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def state():
+    """What stands after the jobs: evaluations, breaches and messages, without ids and moments."""
+    return (
+        sorted(Evaluation.objects.values_list("factory__code", "kind", "as_of", "revision", "raw_grade", "digest")),
+        sorted(Breach.objects.values_list("factory__code", "event", "measure", "severity", "state", "opened_on")),
+        sorted(Message.objects.values_list("recipient__email", "subject")),
+        Touched.objects.count(),
+    )
+
+
+@pytest.fixture
+def company(db):
+    """One factory with a watching manager, a bad lot today and a line that never came."""
+    manager = make.user("manager", email="mai@example.com")
+    Watch.objects.create(user=manager)
+    factory = make.factory(code="VN-014", name="Hoa Binh Garment", time_zone="UTC")
+    order = make.order(factory=factory, number="PO-2391")
+    line = make.line(1200, order=order, committed_on=make.day("2026-11-20"))
+    make.delivery(400, line=line, received_on=make.day("2026-11-22"), lot=(lot := make.lot(line=line)))
+    make.inspection(lot=lot, inspected_on=make.day("2026-11-22"), inspected=125, major=20, verdict="rejected")
+    return factory
+
+
+def the_minutes_and_the_night():
+    jobs.assess(at("2026-11-22T10:00"))
+    jobs.night(at("2026-11-23T00:05"))
+
+
+@pytest.mark.django_db
+def test_a_bad_inspection_breaches_within_the_minute_and_the_late_order_at_night(company):
+    jobs.assess(at("2026-11-22T10:00"))
+    live = Evaluation.objects.get(kind="live")
+    assert (live.as_of, live.measures["defect"]["status"]) == (make.day("2026-11-22"), "breach")
+    assert [breach.measure for breach in Breach.objects.all()] == ["defect"]
+    assert Message.objects.get().subject == "[Beyond limit] Hoa Binh Garment: defect rate 16.00 %, ceiling 3.00 %"
+    jobs.night(at("2026-11-23T00:05"))
+    late = Breach.objects.get(event="late_order")
+    assert (late.order.number, late.opened_on) == ("PO-2391", make.day("2026-11-21"))
+    assert Message.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_the_message_names_what_was_found_and_where_its_rows_are(company):
+    the_minutes_and_the_night()
+    text = Message.objects.get(subject__contains="defect rate").text
+    assert "20 of 125 inspected units in 1 lots were defective" in text.replace("1 lot ", "1 lots ")
+    assert "/factories/VN-014/score/2026-11-22/defect/" in text
+    assert "/breaches/B-" in text
+
+
+@pytest.mark.django_db
+def test_jobs_run_twice_leave_the_same_state_as_once(company):
+    the_minutes_and_the_night()
+    once = state()
+    the_minutes_and_the_night()
+    the_minutes_and_the_night()
+    assert state() == once
+    assert JobSlot.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_a_job_that_came_late_finds_the_same(company):
+    with transaction.atomic():
+        the_minutes_and_the_night()
+        in_time = state()
+        transaction.set_rollback(True)
+    jobs.assess(at("2026-11-22T23:50"))
+    jobs.night(at("2026-11-23T11:00"))
+    assert state() == in_time
+
+
+@pytest.mark.django_db
+def test_nights_that_never_ran_are_caught_up_one_by_one(company):
+    jobs.assess(at("2026-11-22T10:00"))
+    jobs.night(at("2026-11-23T00:05"))
+    assert jobs.night(at("2026-11-26T09:00")) == ["night 2026-11-23", "night 2026-11-24", "night 2026-11-25"]
+    assert jobs.night(at("2026-11-26T09:05")) == []
+
+
+@pytest.mark.django_db
+def test_a_month_is_judged_once_it_is_over_and_missed_months_are_caught_up(company):
+    assert "month 2026-10" in jobs.night(at("2026-11-23T00:05"))
+    assert [slot for slot in jobs.night(at("2027-01-02T00:05")) if "month" in slot] == ["month 2026-11", "month 2026-12"]
+    published = Evaluation.objects.filter(kind="month").order_by("as_of").values_list("as_of", "published_grade")
+    assert [(str(day), grade) for day, grade in published] == [
+        ("2026-10-31", "not_rated"), ("2026-11-30", "not_rated"), ("2026-12-31", "not_rated"),
+    ]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_no_touched_row_means_no_evaluation_and_still_a_heartbeat(company):
+    jobs.assess(at("2026-11-22T10:00"))
+    before = Evaluation.objects.count()
+    assert jobs.assess(at("2026-11-22T10:01")) == 0
+    assert Evaluation.objects.count() == before
+    assert Heartbeat.objects.filter(name="evaluator").exists()
+
+
+@pytest.mark.django_db
+def test_a_late_fact_makes_a_revision_and_leaves_the_published_grade(company):
+    for number in range(6):
+        line = make.line(100, order=make.order(factory=company), committed_on=make.day("2026-10-05"))
+        make.delivery(100, line=line, received_on=make.day("2026-10-05"), lot=(lot := make.lot(line=line)))
+        make.inspection(lot=lot, inspected_on=make.day("2026-10-05"), inspected=80, minor=number)
+    the_minutes_and_the_night()
+    first = Evaluation.objects.get(kind="month", revision=1)
+    assert first.published_grade == "excellent"
+    Inspection.objects.filter(lot__line__order__factory=company, inspected_on=make.day("2026-10-05")).update(units_major=40)
+    jobs.assess(at("2026-11-23T10:00"))
+    second = Evaluation.objects.get(kind="month", revision=2)
+    assert (second.raw_grade, second.published_grade) == ("failing", "excellent")
+    first.refresh_from_db()
+    assert first.raw_grade == "excellent"
+
+
+@pytest.mark.django_db
+def test_an_evaluation_cannot_be_changed(company):
+    jobs.assess(at("2026-11-22T10:00"))
+    with pytest.raises(Exception, match="Cannot update rows"), transaction.atomic():
+        Evaluation.objects.update(score=100)
+
+
+@pytest.mark.django_db
+def test_watch_opens_on_its_second_night_in_a_row(company):
+    Breach.objects.all().delete()
+    Inspection.objects.update(units_major=5)  # 4 %: above the ceiling of 3 %, not proven
+    for day in ("2026-11-23T00:05", "2026-11-24T00:05"):
+        assert not Breach.objects.filter(measure="defect").exists()
+        jobs.night(at(day))
+    breach = Breach.objects.get(measure="defect")
+    assert (breach.severity, breach.opened_on) == ("watch", make.day("2026-11-23"))
+
+
+@pytest.mark.django_db
+def test_bad_lots_that_only_age_out_of_the_window_are_no_recovery(company):
+    the_minutes_and_the_night()
+    breach = Breach.objects.get(measure="defect")
+    for n in range(100):
+        evaluations_ids = evaluations.evaluate_night(make.day("2026-11-23") + datetime.timedelta(days=n))
+        breaches.review(evaluations_ids, on=make.day("2026-11-23") + datetime.timedelta(days=n), night=True)
+        breach.refresh_from_db()
+        if n < 88:
+            assert breach.state == "open", "no new evidence, so it stays"
+    assert breach.state == "resolved", "stale after ninety days without data"
+
+
+@pytest.mark.django_db
+def test_three_clear_nights_with_new_evidence_resolve_a_breach(company):
+    the_minutes_and_the_night()
+    for n in range(1, 5):
+        day = make.day("2026-11-22") + datetime.timedelta(days=n)
+        line = make.line(100, order=make.order(factory=company), committed_on=make.day("2026-12-30"))
+        for _ in range(6):
+            make.inspection(lot=make.lot(line=line), inspected_on=day, inspected=315, major=0)
+        jobs.night(at(f"{day + datetime.timedelta(days=1)}T00:05"))
+    breach = Breach.objects.get(measure="defect")
+    assert (breach.state, breach.ok_streak, breach.resolved_on) == ("resolved", 3, make.day("2026-11-25"))
+    assert list(breach.steps.values_list("what", flat=True)) == ["opened", "resolved"]
+
+
+@pytest.mark.django_db
+def test_somebody_who_acknowledges_second_changes_nothing(company):
+    jobs.assess(at("2026-11-22T10:00"))
+    breach, first, second = Breach.objects.get(), make.user("buyer"), make.user("buyer")
+    assert breaches.acknowledge(breach, first, "on it", make.day("2026-11-22"))
+    assert not breaches.acknowledge(Breach.objects.get(), second, "me too", make.day("2026-11-22"))
+    assert Breach.objects.get().acknowledged_by == first
+    assert BreachStep.objects.filter(what="acknowledged").count() == 1
+
+
+@pytest.mark.django_db
+def test_five_hundred_broken_limits_at_once_are_one_mail():
+    Watch.objects.create(user=make.user("manager"))
+    factory = make.factory()
+    for _ in range(12):
+        make.line(10, order=make.order(factory=factory), committed_on=make.day("2026-11-10"))
+    jobs.night(at("2026-11-23T00:05"))
+    assert Breach.objects.filter(event="late_order").count() == 12
+    assert Message.objects.get().kind == "breach_list"
+
+
+def queries_of_a_night(factories, django_assert_max_num_queries):
+    for _ in range(factories):
+        line = make.line(10, committed_on=make.day("2026-11-10"))
+        make.delivery(5, line=line, lot=make.lot(line=line), received_on=make.day("2026-11-12"))
+    with django_assert_max_num_queries(200) as captured:
+        jobs.night(at("2026-11-23T00:05"))
+    return len(captured)
+
+
+@pytest.mark.django_db
+def test_the_statements_of_a_night_do_not_grow_with_the_factories(django_assert_max_num_queries):
+    with transaction.atomic():
+        few = queries_of_a_night(2, django_assert_max_num_queries)
+        transaction.set_rollback(True)
+    assert queries_of_a_night(12, django_assert_max_num_queries) == few
+
+
+@pytest.mark.django_db(transaction=True)
+def test_jobs_that_run_in_parallel_leave_the_state_of_one():
+    Watch.objects.create(user=make.user("manager"))
+    factory = make.factory()
+    line = make.line(10, order=make.order(factory=factory), committed_on=make.day("2026-11-10"))
+    make.delivery(10, line=line, received_on=make.day("2026-11-20"))
+    errors = []
+
+    def run():
+        try:
+            for _ in range(3):
+                the_minutes_and_the_night()
+        except Exception as problem:
+            errors.append(problem)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert Evaluation.objects.filter(kind="night").count() == 1
+    assert Breach.objects.filter(event="late_order").count() == 1
+    assert Message.objects.count() == 1
+
+
+@pytest.mark.kill
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_killed_in_the_middle_of_judging_loses_nothing(celery_worker_process):
+    from config.celery import app  # noqa: PLC0415  the application that the worker under test listens to
+
+    Watch.objects.create(user=make.user("manager"))
+    line = make.line(10, committed_on=make.day("2026-11-10"))
+    make.delivery(10, line=line, lot=(lot := make.lot(line=line)))
+    make.inspection(lot=lot, inspected=100, major=50, inspected_on=datetime.datetime.now(UTC).date())
+    marks = Touched.objects.count()
+    worker = celery_worker_process()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE assessments_breach IN ACCESS EXCLUSIVE MODE")  # it stops between evaluation and breach
+        app.send_task("assessments.tasks.assess")
+        wait_until(lambda: sleeping_on_the_lock() > 0)
+        worker.kill()
+    assert Touched.objects.count() == marks
+    assert not Evaluation.objects.exists()
+    celery_worker_process()
+    app.send_task("assessments.tasks.assess")
+    wait_until(lambda: Breach.objects.exists())
+    assert Message.objects.filter(kind="breach_opened").count() == 1
+    assert Evaluation.objects.filter(kind="live").count() == 1
+    assert not Touched.objects.exists()
+
+
+def sleeping_on_the_lock():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'assessments_breach'::regclass")
+        return cursor.fetchone()[0]
+
+
+def wait_until(happened, seconds=30):
+    give_up = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < give_up, "it did not happen in time"
+        time.sleep(0.05)
+
+
+@pytest.mark.django_db
+def test_what_is_deleted_is_judged_again(company):
+    jobs.assess(at("2026-11-22T10:00"))
+    Inspection.objects.all().delete()
+    Delivery.objects.all().delete()
+    jobs.assess(at("2026-11-22T10:01"))
+    newest = Evaluation.objects.filter(kind="live").order_by("-revision").first()
+    assert (newest.revision, newest.measures["defect"]["status"]) == (2, "no_data")
+    assert newest.measures["defect"]["rate"] is None
