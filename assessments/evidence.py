@@ -1,0 +1,159 @@
+"""The rows behind each number: exactly the counted ones of an evaluation's window, and those left out with the reason."""
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from django.db.models import Count, DecimalField, ExpressionWrapper, F, Func, IntegerField, Q, QuerySet, Sum, Value
+from django.db.models.functions import Cast, Coalesce, Greatest
+
+from assessments import grading
+from assessments.models import Evaluation
+from production.models import Inspection, LineOutcome, LotOutcome, MaterialOutcome
+
+RATIO = DecimalField(max_digits=38, decimal_places=12)
+SPLITS = {"otif": ("late", "on-time"), "defect": ("defective", "clean"), "loss": ("charged", "within")}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What today's rows add up to: how many in each part, and the numerator and denominator of the rate."""
+
+    every: int
+    parts: dict[str, int]
+    num: Decimal
+    den: Decimal
+
+
+def window(evaluation: Evaluation, measure: str) -> tuple[datetime.date, datetime.date]:
+    """First and last day whose rows count for a measure."""
+    stored = evaluation.measures.get(measure) or {}
+    first = evaluation.as_of - datetime.timedelta(days=evaluation.window_days - 1)
+    return (
+        datetime.date.fromisoformat(stored["first"]) if stored.get("first") else first,
+        datetime.date.fromisoformat(stored["last"]) if stored.get("last") else evaluation.as_of,
+    )
+
+
+def rows(evaluation: Evaluation, measure: str) -> QuerySet:
+    """The counted rows as the facts are today, worst first: order lines, lots, or materials of closed orders."""
+    return {"otif": _lines, "defect": _lots, "loss": _materials}[measure](evaluation)
+
+
+def split(measure: str, found: QuerySet, part: str) -> QuerySet:
+    """One part of the rows: late or on-time, defective or clean, charged or within; any other word gives them all."""
+    condition = _parts(measure).get(part)
+    return found.filter(condition) if condition is not None else found
+
+
+def counted(evaluation: Evaluation, measure: str, found: QuerySet) -> Counted:
+    """Counts and sums of the rows. One query."""
+    parts = {part.replace("-", "_"): Count("pk", filter=condition) for part, condition in _parts(measure).items()}
+    sums = SUMS[measure](evaluation)
+    got = found.order_by().aggregate(every=Count("pk"), num=sums[0], den=sums[1], **parts)
+    return Counted(
+        got["every"], {part: got[part.replace("-", "_")] for part in SPLITS[measure]}, got["num"] or Decimal(0), got["den"] or Decimal(0)
+    )
+
+
+def differs(evaluation: Evaluation, measure: str, now: Counted) -> bool:
+    """Do today's facts give other numbers than those that were stored?"""
+    stored = evaluation.measures.get(measure) or {}
+    return Decimal(str(stored.get("num") or 0)) != now.num or Decimal(str(stored.get("den") or 0)) != now.den
+
+
+def not_counted(evaluation: Evaluation, measure: str) -> QuerySet | None:
+    """Rows of the same days that were left out; None for material, where every closed order counts."""
+    if measure == "otif":
+        first, last = window(evaluation, measure)
+        lines = LineOutcome.objects.filter(factory=evaluation.factory_id)
+        lines = lines.filter(Q(state=LineOutcome.State.UNMEASURABLE) | Q(state=LineOutcome.State.EXCLUDED, limit_on__range=(first, last)))
+        return _scoped(evaluation, lines).order_by("state", "line_id")
+    if measure == "defect":
+        first, last = window(evaluation, measure)
+        seen = Inspection.objects.filter(factory=evaluation.factory_id, inspected_on__range=(first, last))
+        if evaluation.category_id:
+            seen = seen.filter(lot__line__product__category=evaluation.category_id)
+        counting = LotOutcome.objects.filter(factory=evaluation.factory_id).values("inspection_id")
+        return seen.exclude(pk__in=counting).order_by("-inspected_on", "-pk")
+    return None
+
+
+def why_not(inspection: Inspection) -> str:
+    """Why an inspection does not count (DEF-4), as a key for the page."""
+    if inspection.source == Inspection.Source.FACTORY:
+        return "self_report"
+    if not inspection.is_original:
+        return "repeat"
+    if inspection.stage == Inspection.Stage.INLINE:
+        return "inline"
+    return "other_counts"
+
+
+def one_more_on_time(evaluation: Evaluation) -> Decimal | None:
+    """By how much the score would rise if one late line had been on time; None where nothing is scored."""
+    stored = evaluation.measures.get("otif") or {}
+    if not stored.get("share") or not stored.get("bad"):
+        return None
+    marks = grading.Marks(*(Decimal(stored[key]) for key in ("target", "limit", "zero")))
+    total = int(stored["den"])
+    before, after = (grading.points(Fraction(int(stored["num"]) + more, total), marks) for more in (0, 1))
+    gain = (after - before) * Fraction(stored["share"])
+    return grading.half_up(gain, 2)
+
+
+def _scoped(evaluation: Evaluation, found: QuerySet) -> QuerySet:
+    return found.filter(category=evaluation.category_id) if evaluation.category_id else found
+
+
+def _lines(evaluation: Evaluation) -> QuerySet:
+    first, last = window(evaluation, "otif")
+    found = LineOutcome.objects.filter(factory=evaluation.factory_id).counted().due_between(first, last)
+    age = Func(
+        Value(evaluation.as_of), F("due_on"), template="(%(expressions)s)", arg_joiner="::date - ", output_field=IntegerField()
+    )  # days, where a subtraction in Django would give an interval
+    return (
+        _scoped(evaluation, found)
+        .annotate(age=Coalesce("days_late", age))
+        .order_by("is_otif", "-age", "-line_id")
+    )
+
+
+def _lots(evaluation: Evaluation) -> QuerySet:
+    first, last = window(evaluation, "defect")
+    found = LotOutcome.objects.filter(factory=evaluation.factory_id).between(first, last)
+    bad = F("critical") + F("major")
+    share = ExpressionWrapper(Cast(bad, RATIO) / F("inspected"), output_field=RATIO)
+    return _scoped(evaluation, found).annotate(bad=bad, bad_share=share).order_by("-bad_share", "-inspected_on", "-lot_id")
+
+
+def _materials(evaluation: Evaluation) -> QuerySet:
+    first, last = window(evaluation, "loss")
+    found = MaterialOutcome.objects.filter(factory=evaluation.factory_id, closed_on__range=(first, last))
+    return _scoped(evaluation, found).order_by("-excess", "-value_loss", "-order_material_id")
+
+
+def _parts(measure: str) -> dict[str, Q]:
+    return {
+        "otif": {"late": Q(is_otif=False), "on-time": Q(is_otif=True)},
+        "defect": {"defective": Q(critical__gt=0) | Q(major__gt=0), "clean": Q(critical=0, major=0)},
+        "loss": {"charged": Q(excess__gt=0), "within": Q(excess__lte=0)},
+    }[measure]
+
+
+def _loss_sums(evaluation: Evaluation) -> tuple[Sum, Sum]:
+    currency = (evaluation.measures.get("loss") or {}).get("currency") or ""
+    return (
+        Sum(Greatest("value_loss", Value(Decimal(0), RATIO)), filter=Q(currency=currency)),
+        Sum("value_net", filter=Q(currency=currency)),
+    )
+
+
+SUMS: dict[str, Callable[[Evaluation], tuple[Any, Any]]] = {
+    "otif": lambda _: (Count("pk", filter=Q(is_otif=True)), Count("pk")),
+    "defect": lambda _: (Sum(F("critical") + F("major")), Sum("inspected")),
+    "loss": _loss_sums,
+}

@@ -1,0 +1,39 @@
+"""URLs of the assessments: home, factories and their scores, breaches, policies."""
+
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
+
+from assessments.views import account, breaches, factories, home, policies, scorecard, scores, search
+
+
+class Period(StringConverter):
+    """A month as 2026-11, or a day as 2026-11-22."""
+
+    regex = r"\d{4}-\d{2}(?:-\d{2})?"
+
+
+class MeasureName(StringConverter):
+    regex = "defect|otif|loss"
+
+
+register_converter(Period, "period")
+register_converter(MeasureName, "measure")
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("help/", home.help_page, name="help"),
+    path("search/", search.search, name="search"),
+    path("theme/", account.theme, name="theme"),
+    path("factories/", factories.factory_list, name="factory_list"),
+    path("factories/<str:code>/", scorecard.factory_detail, name="factory_detail"),
+    path("factories/<str:code>/watch/", scorecard.factory_watch, name="factory_watch"),
+    path("factories/<str:code>/score/<period:period>/", scores.score_detail, name="score_detail"),
+    path("factories/<str:code>/score/<period:period>/<measure:measure>/", scores.score_rows, name="score_rows"),
+    path("breaches/", breaches.breach_list, name="breach_list"),
+    path("breaches/B-<int:pk>/", breaches.breach_detail, name="breach_detail"),
+    path("breaches/B-<int:pk>/acknowledge/", breaches.breach_acknowledge, name="breach_acknowledge"),
+    path("breaches/B-<int:pk>/resolve/", breaches.breach_resolve, name="breach_resolve"),
+    path("policies/", policies.policy_list, name="policy_list"),
+    path("policies/new/", policies.policy_new, name="policy_new"),
+    path("policies/<int:pk>/", policies.policy_detail, name="policy_detail"),
+]

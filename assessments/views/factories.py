@@ -1,0 +1,134 @@
+"""The list of factories, worst first."""
+
+from collections import Counter
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from assessments import scorecards, wording
+from assessments.charts import sparkline
+from assessments.figures import country_name, points
+from assessments.filters import FactoryFilter, heading, link, sort
+from assessments.scorecards import GRADES_WORST_FIRST, Standing
+from assessments.templatetags.pills import pill
+from assessments.views.csvs import csv_answer
+from assessments.views.entrance import BUSINESS, open_to, today
+from factories.models import Factory
+
+PAGE = 50
+HEADS = [
+    ("name", gettext_lazy("Factory"), "", ""),
+    ("grade", gettext_lazy("Grade"), "", ""),
+    ("status", gettext_lazy("Now"), "", ""),
+    ("score", gettext_lazy("Score"), "num", ""),
+    (None, gettext_lazy("On time in full, 12 months"), "", ""),
+    ("otif", gettext_lazy("On time in full"), "num", ""),
+    ("defect", gettext_lazy("Defect rate"), "num", "-"),
+    ("loss", gettext_lazy("Material loss"), "num", "-"),
+    ("breaches", gettext_lazy("Breaches"), "num", "-"),
+]
+
+
+@open_to(BUSINESS)
+def factory_list(request: HttpRequest) -> HttpResponse:
+    """Which factories are bad, and is it getting worse?"""
+    visible = Factory.objects.visible_to(request.user)
+    options = list(visible.order_by().values_list("country", "category__code", "category__name").distinct())
+    countries = sorted({(code, country_name(code)) for code, _code, _name in options}, key=lambda pair: pair[1])
+    categories = sorted({(code, name) for _country, code, name in options}, key=lambda pair: pair[1])
+    form = FactoryFilter(request.GET, countries, categories)
+    chosen = form.chosen
+    found = visible.search(chosen.get("q", "").strip())
+    if "country" in chosen:
+        found = found.filter(country=chosen["country"])
+    if "category" in chosen:
+        found = found.filter(category__code=chosen["category"])
+    every = scorecards.standings(found)
+    grades = Counter(standing.grade for standing in every)
+    shown = [
+        s for s in every
+        if chosen.get("grade") in (None, s.grade) and chosen.get("status") in (None, s.status)
+    ]  # fmt: skip
+    shown = sort(shown, request.GET.get("o", ""))
+    if request.GET.get("format") == "csv":
+        return factory_csv(shown, request.user.sees_breaches())
+    page = Paginator(shown, PAGE).get_page(request.GET.get("page"))
+    scorecards.with_trend(page.object_list, today())
+    params = request.GET
+    heads = [heading(name, label, params, css, first) if name else {"label": label, "css": css} for name, label, css, first in HEADS]
+    return render(request, "assessments/factory_list.html", {
+        "form": form, "chosen": len(chosen), "heads": heads if request.user.sees_breaches() else heads[:-1],
+        "rows": table(page.object_list), "total": len(shown), "shows_breaches": request.user.sees_breaches(),
+        "lead": lead(len(every), grades),
+        "chips": [
+            {"grade": grade, "n": grades[grade], "url": link(params, grade=None if chosen.get("grade") == grade else grade, page=None),
+             "current": chosen.get("grade") == grade}
+            for grade in GRADES_WORST_FIRST if grades[grade]
+        ],
+        "csv_url": link(params, format="csv", page=None), "clear_url": reverse("factory_list"),
+        "prev_url": link(params, page=page.previous_page_number()) if page.has_previous() else None,
+        "next_url": link(params, page=page.next_page_number()) if page.has_next() else None,
+        "page_text": _("%(first)s–%(last)s of %(total)s") % {
+            "first": page.start_index(), "last": page.end_index(), "total": len(shown)} if len(shown) > PAGE else "",
+        "data_as_of": scorecards.newest_moment(every),
+    })  # fmt: skip
+
+
+def lead(total: int, grades: Counter) -> str:
+    """One sentence: how many factories, and how many of each grade."""
+    names = {
+        "failing": _("%(n)s failing"), "passing": _("%(n)s passing"), "not_rated": _("%(n)s not rated"),
+        "good": _("%(n)s good"), "excellent": _("%(n)s excellent"),
+    }  # fmt: skip
+    parts = ", ".join(names[grade] % {"n": grades[grade]} for grade in GRADES_WORST_FIRST if grades[grade])
+    words = ngettext("%(n)s factory", "%(n)s factories", total) % {"n": total}
+    return _("%(factories)s, worst first: %(parts)s.") % {"factories": words, "parts": parts} if total else ""
+
+
+def table(standings: list[Standing]) -> list[dict]:
+    """The rows of the list, formatted here: template filters would be most of the page's time."""
+    known = [value for s in standings for value in s.trend if value is not None]
+    low = min([*map(float, known), 0.9]) - 0.02
+    return [
+        {
+            "s": s,
+            "url": f"/factories/{s.factory.code}/",
+            "place": ", ".join(part for part in (s.factory.city, country_name(s.factory.country)) if part),
+            "grade": pill(s.grade),
+            "now": pill(s.status),
+            "score": points(s.score),
+            "spark": sparkline(s.trend, low, 1, None, _("On time in full")),
+            "cells": [cell(s, name) for name in ("otif", "defect", "loss")],
+        }
+        for s in standings
+    ]
+
+
+def cell(standing: Standing, name: str) -> dict:
+    """One measure in the list: the rate with what it stands on, or what there is of data."""
+    measure = standing.measures.get(name)
+    state = wording.state(measure)
+    return {
+        "value": wording.value(name, measure),
+        "url": f"/factories/{standing.factory.code}/score/{standing.as_of}/{name}/" if standing.as_of else "",
+        "sample": "" if state == wording.NOT_APPLICABLE else wording.sample(name, measure) if measure else "",
+        "state": state,
+    }
+
+
+def factory_csv(standings: list[Standing], with_breaches: bool) -> HttpResponse:
+    head = ["factory", "name", "country", "category", "grade", "now", "score", "as_of"]
+    for name in wording.MEASURES:
+        head += [f"{name}_rate", f"{name}_numerator", f"{name}_denominator"]
+    rows = []
+    for s in standings:
+        row = [s.factory.code, s.factory.name, s.factory.country, s.factory.category.code, s.grade, s.status, s.score, s.as_of]
+        for name in wording.MEASURES:
+            measure = s.measures.get(name) or {}
+            row += [measure.get("rate"), measure.get("num"), measure.get("den")]
+        rows.append([*row, s.open_breaches] if with_breaches else row)
+    return csv_answer("factories", [*head, "open_breaches"] if with_breaches else head, rows)

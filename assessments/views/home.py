@@ -1,0 +1,212 @@
+"""What needs me today: one address, another page for each role."""
+
+import datetime
+from collections import Counter
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Count, Exists, F, IntegerField, Max, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce, TruncDate
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import NoReverseMatch, reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from assessments import charts, scorecards, wording
+from assessments.figures import count, day, percent, points, quantity
+from assessments.models import Breach, Evaluation
+from assessments.scorecards import GRADES_WORST_FIRST, Month
+from assessments.views.entrance import today
+from factories.models import Factory, WorkingDay
+from production.models import Delivery, FactoryDay, Inspection, LineOutcome, Lot, LotOutcome, Site
+
+BREACHES, LINES, DUE_SOON_DAYS, GAP_DAYS = 6, 8, 7, 2
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """What needs me today?"""
+    role = request.user.role
+    make = {
+        User.Role.BUYER: buyer, User.Role.INSPECTOR: inspector, User.Role.OFFICER: officer, User.Role.CONTACT: contact,
+    }.get(role, manager)  # fmt: skip
+    context = {"today": today(), "role": role, "part": f"assessments/home/{make.__name__}.html"}
+    return render(request, "assessments/home.html", context | make(request.user))
+
+
+def help_page(request: HttpRequest) -> HttpResponse:
+    """Words, colours, the states, and how a grade is made."""
+    return render(request, "assessments/help.html")
+
+
+def manager(user: User) -> dict[str, Any]:
+    standings = scorecards.standings(Factory.objects.visible_to(user))
+    grades = Counter(standing.grade for standing in standings)
+    states = Counter(standing.status for standing in standings)
+    breached = breaches(user)
+    return {
+        "grades": [(grade, grades[grade], reverse("factory_list") + f"?grade={grade}") for grade in GRADES_WORST_FIRST],
+        "states": [(state, states[state], reverse("factory_list") + f"?status={state}") for state in ("breach", "watch") if states[state]],
+        "factory_count": len(standings), "breaches": breached["rows"], "breach_count": breached["count"],
+        "late": lines(user, late=True), "due": lines(user, late=False), "gaps": data_gaps(user),
+        "otif": otif(user), "data_as_of": scorecards.newest_moment(standings),
+    }  # fmt: skip
+
+
+def buyer(user: User) -> dict[str, Any]:
+    breached = breaches(user)
+    return {
+        "late": lines(user, late=True), "due": lines(user, late=False), "breaches": breached["rows"],
+        "breach_count": breached["count"], "last": my_deliveries(user), "gaps": data_gaps(user),
+        "data_as_of": scorecards.data_as_of(Evaluation.objects.visible_to(user)),
+    }  # fmt: skip
+
+
+def inspector(user: User) -> dict[str, Any]:
+    """Lots that arrived or wait without any inspection, oldest first, and my last inspections."""
+    waiting = (
+        Lot.objects.visible_to(user)
+        .filter(~Exists(Inspection.objects.filter(lot=OuterRef("pk"))))
+        .annotate(arrived_on=Max("deliveries__received_on"))
+        .select_related("line__order__factory", "line__product")
+        .order_by(F("arrived_on").desc(nulls_last=True), "-pk")
+    )
+    mine = Inspection.objects.visible_to(user).filter(recorded_by=user).with_lot().newest_first()[:LINES]
+    rejected = LotOutcome.objects.visible_to(user).filter(is_accepted=False, inspected_on__gte=today() - datetime.timedelta(days=30))
+    return {"lots": [lot_row(lot) for lot in waiting[:LINES]], "mine": list(mine), "record_url": url_or_none("inspection_new"),
+            "rejected": rejected.count()}  # fmt: skip
+
+
+def lot_row(lot: Lot) -> dict[str, Any]:
+    order = lot.line.order
+    return {
+        "code": lot.code, "order": lot.line.code, "order_url": order.get_absolute_url(), "factory": order.factory,
+        "product": lot.line.product.name, "quantity": quantity(lot.quantity), "arrived": day(lot.arrived_on),
+        "url": url_or_none("inspection_new", lot=f"{order.factory.code}/{lot.code}"),
+    }  # fmt: skip
+
+
+def officer(user: User) -> dict[str, Any]:
+    return {}
+
+
+def contact(user: User) -> dict[str, Any]:
+    """The own factories' cards and the lines still to deliver."""
+    standings = scorecards.standings(Factory.objects.visible_to(user))
+    cards = [
+        {
+            "factory": s.factory, "grade": s.grade, "status": s.status, "score": points(s.score), "url": reverse("factory_detail", args=[s.factory.code]),
+            "measures": [
+                (wording.label(name), wording.value(name, s.measures.get(name)), wording.fraction(name, s.measures.get(name)),
+                 wording.state(s.measures.get(name)))
+                for name in wording.MEASURES
+            ],
+        }
+        for s in standings
+    ]  # fmt: skip
+    return {"cards": cards, "late": lines(user, late=True), "due": lines(user, late=False), "data_as_of": scorecards.newest_moment(standings)}
+
+
+def breaches(user: User) -> dict[str, Any]:
+    """Breaches that wait for somebody to acknowledge them."""
+    waiting = Breach.objects.visible_to(user).filter(state__in=[Breach.State.OPEN, Breach.State.ESCALATED])
+    found = waiting.worst_first().select_related("factory", "category", "order", "lot", "order_material__material", "acknowledged_by")
+    rows = [wording.breach_row(breach) for breach in found[:BREACHES]]
+    return {"rows": rows, "count": len(rows) if len(rows) < BREACHES else waiting.count()}
+
+
+def lines(user: User, late: bool) -> dict[str, Any]:
+    """Open order lines past their limit day, or due from today on for a week: how many, and the first of them."""
+    now = today()
+    waiting = LineOutcome.objects.visible_to(user).filter(is_open=True).exclude(state=LineOutcome.State.EXCLUDED)
+    found = (
+        waiting.filter(limit_on__lt=now) if late
+        else waiting.filter(limit_on__range=(now, now + datetime.timedelta(days=DUE_SOON_DAYS)))
+    )  # fmt: skip
+    rows = list(found.select_related("line__order__factory", "line__product", "line__site").order_by("limit_on", "line_id")[:LINES])
+    return {
+        "rows": [line_row(row, now) for row in rows], "count": len(rows) if len(rows) < LINES else found.count(),
+        "url": url_or_none("order_list", state="late" if late else "due"),
+    }  # fmt: skip
+
+
+def line_row(row: LineOutcome, now: datetime.date) -> dict[str, Any]:
+    line, order = row.line, row.line.order
+    return {
+        "code": line.code, "url": order.get_absolute_url(), "factory": order.factory.name, "product": line.product.name,
+        "site": line.site.name, "left": quantity(max(row.qty_due - row.qty_received, row.qty_due * 0)), "due": day(row.due_on),
+        "days": (now - row.due_on).days if row.due_on else 0,
+        "log_url": url_or_none("delivery_new", line=f"{order.factory.code}/{order.number}/{line.number}"),
+    }  # fmt: skip
+
+
+def my_deliveries(user: User) -> list[Delivery]:
+    return list(Delivery.objects.visible_to(user).filter(recorded_by=user).with_line().newest_first()[:5])
+
+
+def data_gaps(user: User) -> list[dict[str, Any]]:
+    """Sites with open lines that are due, where nothing was logged for two working days or more."""
+    now = today()
+    due = (
+        LineOutcome.objects.visible_to(user)
+        .filter(is_open=True, due_on__lte=now, line__site=OuterRef("pk"))
+        .order_by().values("line__site").annotate(n=Count("pk")).values("n")
+    )  # fmt: skip
+    last = Delivery.objects.filter(site=OuterRef("pk")).order_by("-recorded_at").annotate(on=TruncDate("recorded_at")).values("on")[:1]
+    open_days = (
+        WorkingDay.objects.filter(calendar=OuterRef("calendar"), day__gt=OuterRef("logged_on"), day__lt=now)
+        .order_by().values("calendar").annotate(n=Count("pk")).values("n")
+    )  # fmt: skip
+    sites = (
+        Site.objects.annotate(waiting=Coalesce(Subquery(due, IntegerField()), Value(0)), logged_on=Subquery(last))
+        .filter(waiting__gt=0)
+        .annotate(quiet=Subquery(open_days, IntegerField()))
+        .order_by("name")
+    )
+    gaps = []
+    for site in sites:
+        quiet = (site.quiet or 0) if site.calendar_id else weekdays_between(site.logged_on, now)
+        if site.logged_on is None or quiet >= GAP_DAYS:
+            gaps.append({"site": site.name, "waiting": site.waiting, "quiet": quiet, "since": day(site.logged_on)})
+    return gaps
+
+
+def weekdays_between(first: datetime.date | None, last: datetime.date) -> int:
+    """Mondays to Fridays after `first` and before `last`: for a site without a calendar."""
+    if first is None:
+        return 0
+    days = ((first + datetime.timedelta(days=n)) for n in range(1, (last - first).days))
+    return sum(day.isoweekday() < 6 for day in days)
+
+
+def otif(user: User) -> dict[str, Any] | None:
+    """On time in full of every factory together, per calendar month."""
+    months = scorecards.otif_by_month(FactoryDay.objects.visible_to(user), today())
+    known = [month for month in months if month.total]
+    if not known:
+        return None
+    label = _("On time in full, all factories")
+    drawn = [
+        charts.Point(date_format(m.first, "M"), m.rate, few=m.total < 20, note=_("%(good)s of %(total)s lines") % {
+            "good": count(m.good), "total": count(m.total)}) for m in months
+    ]  # fmt: skip
+    rows = [[date_format(m.first, "M Y"), percent(m.rate), f"{count(m.good)} / {count(m.total)}"] for m in known[::-1]]
+    latest = known[-1]
+    return {
+        "title": label, "chart": charts.trend(drawn, None, None, False, label, said(known)),
+        "head": [_("Month"), _("On time in full"), _("Lines")], "rows": rows,
+        "aside": _("by the month in which a line was due"), "latest": percent(latest.rate, 1),
+    }  # fmt: skip
+
+
+def said(known: list[Month]) -> str:
+    return _("From %(first)s to %(last)s.") % {"first": percent(known[0].rate, 1), "last": percent(known[-1].rate, 1)}
+
+
+def url_or_none(name: str, **query: str) -> str | None:
+    """A page of another floor, if it is there."""
+    try:
+        return reverse(name) + (f"?{urlencode(query, safe='/')}" if query else "")
+    except NoReverseMatch:
+        return None

@@ -1,0 +1,195 @@
+"""The rows behind a number as table cells: one kind of table per measure, and one per measure for what was not counted."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from assessments import evidence
+from assessments.figures import day, money, percent, quantity
+from assessments.templatetags.pills import word_pill
+from factories.models import Factory
+from production.models import Inspection, LineOutcome, LotOutcome, MaterialOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell: markup or text; `css` of the cell, `label` before it on a phone."""
+
+    content: Any
+    css: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name in files, its head, its text from a row, and whether it shows amounts of money."""
+
+    name: str
+    head: Any
+    text: Callable[[Any, Factory], Any]
+    css: str = ""
+    phone: bool = True  # the head stands before the value on a phone
+    is_money: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    related: Sequence[str]
+    title: Callable[[Any, Factory], tuple[str, str]]  # what the first cell says, and where it leads
+    first: Any
+    columns: Sequence[Column]
+
+    def _shown(self, with_money: bool) -> list[Column]:
+        return [column for column in self.columns if with_money or not column.is_money]
+
+    def head(self, with_money: bool) -> list[tuple[Any, str]]:
+        return [(self.first, ""), *((column.head, "num" if "num" in column.css else "") for column in self._shown(with_money))]
+
+    def cells(self, row: Any, factory: Factory, with_money: bool) -> dict[str, Any]:
+        text, url = self.title(row, factory)
+        cells = [
+            Cell(column.text(row, factory), column.css, str(column.head) if column.phone else "") for column in self._shown(with_money)
+        ]
+        return {"title": text, "url": url, "cells": cells}
+
+    def csv_head(self, with_money: bool) -> list[str]:
+        return ["row", *(column.name for column in self._shown(with_money))]
+
+    def csv_row(self, row: Any, factory: Factory, with_money: bool) -> list[Any]:
+        text, _url = self.title(row, factory)
+        return [text, *(CSV.get(column.name, column.text)(row, factory) for column in self._shown(with_money))]
+
+
+def line_title(row: LineOutcome, factory: Factory) -> tuple[str, str]:
+    row.line.order.factory = factory
+    return row.line.code, row.line.order.get_absolute_url()
+
+
+def lot_title(row: LotOutcome, factory: Factory) -> tuple[str, str]:
+    return row.lot.code, Inspection(pk=row.inspection_id).get_absolute_url()
+
+
+def material_title(row: MaterialOutcome, factory: Factory) -> tuple[str, str]:
+    row.order.factory = factory
+    return f"{row.order.number} · {row.order_material.material.name}", row.order.get_absolute_url()
+
+
+def inspection_title(row: Inspection, factory: Factory) -> tuple[str, str]:
+    return f"{row.code} · {row.lot.code}", row.get_absolute_url()
+
+
+def verdict(row: LineOutcome, factory: Factory) -> Any:
+    return word_pill("ok", _("On time")) if row.is_otif else word_pill("breach", _("Late") if not row.is_otd else _("Not in full"))
+
+
+def days_late(row: LineOutcome, factory: Factory) -> str:
+    if row.is_open:
+        return _("%(n)s so far") % {"n": row.age}
+    return str(row.age) if row.age else "–"
+
+
+def completed(row: LineOutcome, factory: Factory) -> str:
+    return day(row.completed_on) if row.completed_on else _("still open") if row.is_open else "–"
+
+
+def lot_state(row: LotOutcome, factory: Factory) -> Any:
+    if row.critical:
+        return word_pill("breach", _("Critical"))
+    if row.is_accepted is None:
+        return word_pill("no_data", _("Pending"))
+    return word_pill("ok", _("Accepted")) if row.is_accepted else word_pill("breach", _("Rejected"))
+
+
+def material_state(row: MaterialOutcome, factory: Factory) -> Any:
+    return word_pill("breach", _("Beyond")) if row.excess > 0 else word_pill("ok", _("Within"))
+
+
+def amount(row: MaterialOutcome, value: Any) -> str:
+    return f"{quantity(round(value, 3))} {row.order_material.material.unit}"
+
+
+LINE_BASE = ("line__order", "line__product", "line__site")
+COUNTED: dict[str, Table] = {
+    "otif": Table(LINE_BASE, line_title, gettext_lazy("Order line"), [
+        Column("counted", gettext_lazy("Counted"), verdict, "end", phone=False),
+        Column("product", gettext_lazy("Product"), lambda r, f: r.line.product.name, "wide", phone=False),
+        Column("site", gettext_lazy("Site"), lambda r, f: r.line.site.name, "off"),
+        Column("due_on", gettext_lazy("Due"), lambda r, f: day(r.due_on)),
+        Column("limit_on", gettext_lazy("Last on-time day"), lambda r, f: day(r.limit_on)),
+        Column("completed_on", gettext_lazy("Complete"), completed),
+        Column("days_late", gettext_lazy("Days late"), days_late, "num"),
+        Column("on_time", gettext_lazy("On time"), lambda r, f: quantity(r.qty_on_time), "num"),
+        Column("quantity_due", gettext_lazy("of due"), lambda r, f: quantity(r.qty_due), "num"),
+    ]),
+    "defect": Table(("lot", "line__order", "line__product"), lot_title, gettext_lazy("Lot"), [
+        Column("verdict", gettext_lazy("Verdict"), lot_state, "end", phone=False),
+        Column("order_line", gettext_lazy("Order line"), lambda r, f: r.line.code),
+        Column("product", gettext_lazy("Product"), lambda r, f: r.line.product.name, "wide", phone=False),
+        Column("inspected_on", gettext_lazy("Inspected on"), lambda r, f: day(r.inspected_on)),
+        Column("rate", gettext_lazy("Rate"), lambda r, f: percent(r.bad_share), "num"),
+        Column("defective", gettext_lazy("Defective"), lambda r, f: r.defective, "num"),
+        Column("inspected", gettext_lazy("of inspected"), lambda r, f: quantity(r.inspected), "num"),
+        Column("critical", gettext_lazy("Critical"), lambda r, f: r.critical, "num"),
+        Column("major", gettext_lazy("Major"), lambda r, f: r.major, "num off"),
+        Column("minor", gettext_lazy("Minor (not counted)"), lambda r, f: r.minor, "num off"),
+    ]),
+    "loss": Table(("order", "order_material__material"), material_title, gettext_lazy("Order and material"), [
+        Column("allowance", gettext_lazy("Allowance"), material_state, "end", phone=False),
+        Column("closed_on", gettext_lazy("Closed on"), lambda r, f: day(r.closed_on)),
+        Column("used", gettext_lazy("Used"), lambda r, f: amount(r, r.net_issued), "num"),
+        Column("needed", gettext_lazy("Needed"), lambda r, f: amount(r, r.theoretical), "num"),
+        Column("lost", gettext_lazy("Lost"), lambda r, f: amount(r, r.loss), "num"),
+        Column("rate", gettext_lazy("Rate"), lambda r, f: percent(r.loss / r.net_issued if r.net_issued else None), "num"),
+        Column("allowed", gettext_lazy("Allowed"), lambda r, f: amount(r, r.allowed), "num off"),
+        Column("value_lost", gettext_lazy("Value lost"), lambda r, f: money(max(r.value_loss, 0), r.currency), "num", is_money=True),
+        Column("value_used", gettext_lazy("Value used"), lambda r, f: money(r.value_net, r.currency), "num off", is_money=True),
+        Column("charge", gettext_lazy("To charge"), lambda r, f: money(r.charge, r.currency), "num", is_money=True),
+    ]),
+}  # fmt: skip
+REASONS = {
+    "self_report": gettext_lazy("the factory’s own report"), "repeat": gettext_lazy("a repeat after rework"),
+    "inline": gettext_lazy("made in line, before the goods were finished"),
+    "other_counts": gettext_lazy("another inspection of this lot counts"),
+}  # fmt: skip
+LEFT_OUT: dict[str, Table] = {
+    "otif": Table(LINE_BASE, line_title, gettext_lazy("Order line"), [
+        Column("why", gettext_lazy("Why"), lambda r, f: r.get_state_display(), "wide", phone=False),
+        Column("product", gettext_lazy("Product"), lambda r, f: r.line.product.name, "wide", phone=False),
+        Column("limit_on", gettext_lazy("Last on-time day"), lambda r, f: day(r.limit_on)),
+        Column("quantity", gettext_lazy("Ordered"), lambda r, f: quantity(r.line.quantity), "num"),
+    ]),
+    "defect": Table(("lot",), inspection_title, gettext_lazy("Inspection"), [
+        Column("why", gettext_lazy("Why"), lambda r, f: REASONS[evidence.why_not(r)], "wide", phone=False),
+        Column("inspected_on", gettext_lazy("Inspected on"), lambda r, f: day(r.inspected_on)),
+        Column("source", gettext_lazy("By"), lambda r, f: r.get_source_display()),
+        Column("defective", gettext_lazy("Defective"), lambda r, f: r.units_defective, "num"),
+        Column("inspected", gettext_lazy("of inspected"), lambda r, f: quantity(r.units_inspected), "num"),
+    ]),
+}  # fmt: skip
+WHY = {"left-out": gettext_lazy("These rows fall into the same days but are in neither the numerator nor the denominator.")}
+
+
+def _plain(name: str) -> Callable[[Any, Factory], Any]:
+    return lambda row, factory: getattr(row, name)
+
+
+# In files, numbers and days as they are stored.
+CSV: dict[str, Callable[[Any, Factory], Any]] = {
+    **{name: _plain(name) for name in ("due_on", "limit_on", "completed_on", "inspected_on", "closed_on", "inspected", "charge")},
+    "counted": lambda r, f: "on time" if r.is_otif else "late",
+    "days_late": lambda r, f: r.age,
+    "on_time": lambda r, f: r.qty_on_time,
+    "quantity_due": lambda r, f: r.qty_due,
+    "verdict": lambda r, f: {True: "accepted", False: "rejected", None: "pending"}[r.is_accepted],
+    "rate": lambda r, f: r.bad_share if isinstance(r, LotOutcome) else (r.loss / r.net_issued if r.net_issued else None),
+    "allowance": lambda r, f: "beyond" if r.excess > 0 else "within",
+    "used": lambda r, f: r.net_issued,
+    "needed": lambda r, f: r.theoretical,
+    "lost": lambda r, f: r.loss,
+    "allowed": lambda r, f: r.allowed,
+    "value_lost": lambda r, f: max(r.value_loss, 0),
+    "value_used": lambda r, f: r.value_net,
+}

@@ -1,0 +1,215 @@
+"""The scorecard of one factory, and the button that watches it."""
+
+import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Count, F, Min, Q
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from accounts.models import User
+from assessments import evidence, scorecards, wording
+from assessments.figures import count, country_name, day, percent, points, quantity
+from assessments.models import Breach, Evaluation, Watch
+from assessments.scorecards import Card
+from assessments.views import drawings
+from assessments.views.account import safe_next
+from assessments.views.entrance import BUSINESS, STAFF, factory_or_404, open_to, sees_money, today
+from factories.models import Contact, Factory
+from production.models import LineOutcome, PurchaseOrder
+
+WORST_LINES = 6
+RUNNING_ORDERS = 6
+BREACHES = 6
+
+
+@open_to(BUSINESS)
+def factory_detail(request: HttpRequest, code: str) -> HttpResponse:
+    """Is this factory failing, at what, since when?"""
+    user = request.user
+    factory = factory_or_404(user, code)
+    card = scorecards.card(factory, today())
+    chosen = _chosen(card, request.GET.get("period", ""))
+    context: dict[str, Any] = {
+        "factory": factory,
+        "card": card,
+        "evaluation": chosen,
+        "is_now": chosen is not None and chosen is card.now,
+        "periods": periods(card),
+        "shows_breaches": user.sees_breaches(),
+        "is_watched": user.sees_breaches() and Watch.objects.filter(user=user, factory=factory).exists(),
+        "breaches": open_breaches(user, factory),
+        "orders": running_orders(user, factory),
+        "facts": facts(factory),
+        "data_as_of": chosen.computed_at if chosen else None,
+    }
+    if chosen:
+        context |= judged(factory, card, chosen, sees_money(user))
+    return render(request, "assessments/factory_detail.html", context)
+
+
+def _chosen(card: Card, period: str) -> Evaluation | None:
+    """The month of the query string, else the newest day, else the newest month."""
+    asked = next((month for month in card.months.values() if month.period == period), None)
+    return asked or card.now or card.month
+
+
+def periods(card: Card) -> list[tuple[str, str]]:
+    now = [("", _("Now (%(day)s)") % {"day": day(card.now.as_of)})] if card.now else []
+    return now + [(card.months[end].period, wording.period_name(card.months[end])) for end in sorted(card.months, reverse=True)]
+
+
+def judged(factory: Factory, card: Card, shown: Evaluation, money: bool) -> dict[str, Any]:
+    """What the page says about one evaluation."""
+    drawn = drawings.trends(card, today(), shown, money)
+    return {
+        "summary": wording.summary(shown, money),
+        "late": late(shown),
+        "stats": [score_stat(shown), *(stat(name, shown, money) for name in ("defect", "otif", "loss"))],
+        "first_trend": drawn[0],
+        "other_trends": drawn[1:],
+        "lots": drawings.lots(factory, shown.as_of),
+        "lines": late_lines(shown),
+        "gain": evidence.one_more_on_time(shown),
+        "score_url": wording.score_url(shown),
+        "lines_url": wording.score_url(shown, "otif"),
+        "window": wording.when(shown),
+        "projection": projection(card),
+        "gates": [wording.gate(gate) for gate in shown.gates],
+    }
+
+
+def score_stat(shown: Evaluation) -> dict[str, Any]:
+    few = shown.score is None
+    sub = _("Too few data for a score") if few else _("100 at every target, 60 at every limit")
+    return {
+        "label": _("Score"), "value": points(shown.score), "unit": "" if few else "/ 100", "sub": sub,
+        "status": "no_data" if few else shown.raw_grade, "url": wording.score_url(shown),
+        "url_text": _("What is there so far?") if few else _("How was it worked out?"),
+    }  # fmt: skip
+
+
+def stat(name: str, shown: Evaluation, money: bool) -> dict[str, Any]:
+    """One measure as a card: value, what it was counted from (a link to those rows), interval and threshold."""
+    measure = shown.measures.get(name)
+    state = wording.state(measure)
+    card = {"label": wording.label(name), "value": wording.value(name, measure), "unit": "", "status": state,
+            "url": wording.score_url(shown, name), "url_text": wording.fraction(name, measure, money)}  # fmt: skip
+    if measure is None or state == "no_data":
+        return card | {"sub": wording.few(name, measure, shown.policy)}
+    if state == wording.NOT_APPLICABLE:
+        return card | {"sub": _("No material of ours was given"), "status": "info", "status_text": _("Does not apply"), "url": ""}
+    parts = [wording.threshold(name, measure), wording.interval(measure)]
+    return card | {"sub": " · ".join(part for part in parts if part)}
+
+
+def late(shown: Evaluation) -> dict[str, str] | None:
+    """The late lines as a link for the lead sentence."""
+    bad = int((shown.measures.get("otif") or {}).get("bad") or 0)
+    if not bad:
+        return None
+    return {"url": wording.score_url(shown, "otif", counted="late"), "text": ngettext("%(n)s late line", "%(n)s late lines", bad) % {"n": count(bad)}}
+
+
+def projection(card: Card) -> dict[str, Any]:
+    """The published grade, and what today's numbers point to."""
+    now = card.now
+    return {
+        "grade": card.grade,
+        "month": wording.period_name(card.month) if card.month else "",
+        "month_url": wording.score_url(card.month) if card.month else "",
+        "is_carried": bool(card.month and card.month.is_carried),
+        "is_held": bool(card.month and card.month.published_grade not in ("", card.month.raw_grade) and not card.month.is_carried),
+        "raw": card.month.raw_grade if card.month else "",
+        "now": now.raw_grade if now and now.score is not None else "no_data" if now else "",
+        "score": points(now.score) if now else "",
+        "now_url": wording.score_url(now) if now else "",
+        "day": day(now.as_of) if now else "",
+    }
+
+
+def late_lines(shown: Evaluation) -> list[dict[str, Any]]:
+    """The lines that cost most: most days late first."""
+    rows = evidence.split("otif", evidence.rows(shown, "otif"), "late").select_related("line__order", "line__product")[:WORST_LINES]
+    return [line_row(row, shown.factory) for row in rows]
+
+
+def line_row(row: LineOutcome, factory: Factory) -> dict[str, Any]:
+    row.line.order.factory = factory
+    return {
+        "url": row.line.order.get_absolute_url(), "code": row.line.code, "product": row.line.product.name,
+        "due": day(row.due_on), "completed": day(row.completed_on) if row.completed_on else _("still open"),
+        "days": f"{row.age}+" if row.is_open else row.age, "is_open": row.is_open,
+        "units": f"{quantity(row.qty_on_time)} / {quantity(row.qty_due)}",
+    }  # fmt: skip
+
+
+def open_breaches(user: User, factory: Factory) -> list[dict[str, Any]]:
+    found = (
+        Breach.objects.visible_to(user).live().filter(factory=factory).worst_first()
+        .select_related("category", "order", "lot", "order_material__material", "acknowledged_by")[:BREACHES]
+    )  # fmt: skip
+    return [wording.breach_row(breach) for breach in found]
+
+
+def running_orders(user: User, factory: Factory) -> list[dict[str, Any]]:
+    """Open orders with lines to come, the most pressing first."""
+    waits = Q(lines__outcome__is_open=True)
+    found = (
+        PurchaseOrder.objects.visible_to(user)
+        .filter(factory=factory, closed_on__isnull=True)
+        .annotate(
+            all_lines=Count("lines"),
+            waiting=Count("lines", filter=waits),
+            late=Count("lines", filter=waits & Q(lines__outcome__due_on__lt=today())),
+            next_due=Min("lines__outcome__due_on", filter=waits),
+        )
+        .filter(waiting__gt=0)
+        .order_by(F("next_due").asc(nulls_last=True), "pk")[:RUNNING_ORDERS]
+    )
+    rows = []
+    for order in found:
+        order.factory = factory
+        rows.append({
+            "number": order.number, "url": order.get_absolute_url(), "waiting": order.waiting, "lines": order.all_lines,
+            "late": order.late, "due": day(order.next_due),
+            "days": (today() - order.next_due).days if order.next_due else None,
+        })  # fmt: skip
+    return rows
+
+
+def facts(factory: Factory) -> list[tuple[str, Any]]:
+    """Who they are and when they work."""
+    place = ", ".join(part for part in (factory.city, country_name(factory.country)) if part)
+    found = [
+        (_("Place"), place), (_("Category"), factory.category.name), (_("Status"), factory.get_status_display()),
+        (_("Time zone"), factory.time_zone), (_("Calendar"), factory.calendar.name if factory.calendar else _("every day")),
+    ]  # fmt: skip
+    if factory.local_name:
+        found.insert(0, (_("Local name"), factory.local_name))
+    if factory.since_on:
+        found.append((_("With us since"), day(factory.since_on)))
+    for contact in Contact.objects.filter(factory=factory):
+        reach = " · ".join(part for part in (contact.name, contact.email, contact.phone) if part)
+        found.append((contact.position or _("Contact"), reach))
+    return found
+
+
+@open_to(STAFF)
+@require_POST
+def factory_watch(request: HttpRequest, code: str) -> HttpResponse:
+    """Be told, or no longer be told, of this factory's breaches."""
+    factory = factory_or_404(request.user, code)
+    watch = Watch.objects.filter(user=request.user, factory=factory)
+    if request.POST.get("watch") == "off":
+        watch.delete()
+        messages.success(request, _("You no longer watch %(name)s.") % {"name": factory.name})
+    else:
+        Watch.objects.get_or_create(user=request.user, factory=factory)
+        messages.success(request, _("You watch %(name)s: its breaches come to you as messages.") % {"name": factory.name})
+    return HttpResponseRedirect(safe_next(request, reverse("factory_detail", args=[factory.code])))

@@ -1,0 +1,332 @@
+"""What an evaluation found, said in plain sentences. Reads only what is stored; computes nothing anew."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from assessments.models import Breach, Evaluation, Measure, Policy
+from assessments.figures import NONE, chance, count, day, money, month_name, percent, plain_percent, points
+
+Stored = Mapping[str, Any]  # one measure of Evaluation.measures
+
+MEASURES = tuple(Measure.values)
+LOWER_IS_BETTER = {"defect": True, "otif": False, "loss": True}
+NOT_APPLICABLE = "not_applicable"
+
+
+def state(measure: Stored | None) -> str:
+    """The state to show: ok, watch, breach, no_data or not_applicable. Too few data hide ok and watch, never a breach."""
+    if not measure:
+        return "no_data"
+    if not measure.get("applicable", True) or measure["status"] == NOT_APPLICABLE:
+        return NOT_APPLICABLE
+    if measure["status"] == "breach" or measure.get("sufficient"):
+        return measure["status"]
+    return "no_data"
+
+
+def overall(measures: Mapping[str, Stored]) -> str:
+    """The worst state of all measures: what the pill beside a factory says."""
+    states = [state(measures.get(name)) for name in MEASURES]
+    for worst in ("breach", "watch"):
+        if worst in states:
+            return worst
+    needed = [state(measures.get(name)) for name in ("defect", "otif")]
+    return "no_data" if "no_data" in needed else "ok"
+
+
+def label(name: str) -> str:
+    return _(Measure(name).label)
+
+
+def value(name: str, measure: Stored | None) -> str:
+    """The rate, "71.43%"; a dash where the data are too few to say it."""
+    if not measure or measure.get("rate") is None or state(measure) in ("no_data", NOT_APPLICABLE):
+        return NONE
+    return percent(measure["rate"])
+
+
+def fraction(name: str, measure: Stored | None, with_money: bool = True) -> str:
+    """The rate as what it was counted from: "25 of 35 lines"."""
+    if not measure:
+        return _("no data")
+    if name == "otif":
+        total = int(measure["den"])
+        lines = ngettext("%(good)s of %(total)s line", "%(good)s of %(total)s lines", total)
+        return lines % {"good": count(measure["num"]), "total": count(total)}
+    if name == "defect":
+        total = int(measure["den"])
+        units = ngettext("%(bad)s of %(total)s unit", "%(bad)s of %(total)s units", total)
+        return units % {"bad": count(measure["num"]), "total": count(total)}
+    if state(measure) == NOT_APPLICABLE:
+        return _("no material of ours")
+    if with_money and measure.get("currency"):
+        of = {"lost": money(measure["num"], measure["currency"]), "used": money(measure["den"], measure["currency"])}
+        return _("%(lost)s of %(used)s") % of
+    orders = int(measure.get("orders") or 0)
+    return ngettext("%(n)s closed order", "%(n)s closed orders", orders) % {"n": count(orders)}
+
+
+def sample(name: str, measure: Stored | None) -> str:
+    """How much the rate stands on: "35 lines", "1,250 units in 12 lots", "4 orders"."""
+    if not measure:
+        return NONE
+    if name == "otif":
+        total = int(measure["den"])
+        return ngettext("%(n)s line", "%(n)s lines", total) % {"n": count(total)}
+    if name == "defect":
+        lots = int(measure.get("lots") or 0)
+        words = ngettext("%(units)s units in %(n)s lot", "%(units)s units in %(n)s lots", lots)
+        return words % {"units": count(measure["den"]), "n": count(lots)}
+    orders = int(measure.get("orders") or 0)
+    return ngettext("%(n)s order", "%(n)s orders", orders) % {"n": count(orders)}
+
+
+def interval(measure: Stored | None) -> str:
+    """"90% interval 57.34–82.12%"; empty where there is none (material loss is counted, not sampled)."""
+    if not measure or measure.get("lower") is None or measure.get("rate") is None:
+        return ""
+    low, high = percent(measure["lower"]), percent(measure["upper"])
+    return _("90%% interval %(low)s to %(high)s") % {"low": low, "high": high}
+
+
+def threshold(name: str, measure: Stored) -> str:
+    """"floor 90%", "ceiling 3%", "limit 3%"."""
+    words = {"defect": _("ceiling %(value)s"), "otif": _("floor %(value)s"), "loss": _("limit %(value)s")}[name]
+    return words % {"value": plain_percent(measure["limit"])}
+
+
+def verdict(name: str, measure: Stored) -> str:
+    """What the state means for this measure, as the end of a sentence."""
+    status = state(measure)
+    side = _("above") if LOWER_IS_BETTER[name] else _("below")
+    if status == "breach":
+        return _("proven %(side)s") % {"side": side} if name != "loss" else _("above it, over several orders")
+    if status == "watch":
+        return _("%(side)s it, not proven") % {"side": side} if name != "loss" else _("above it, over one order only")
+    if _reached(name, measure):
+        return _("on target")
+    return _("within the limit, short of the target of %(value)s") % {"value": plain_percent(measure["target"])}
+
+
+def few(name: str, measure: Stored | None, policy: Policy) -> str:
+    """Too few data, with the counts and what is needed: "2 lines due, at least 5 needed"."""
+    if name == "otif":
+        total = int(measure["den"]) if measure else 0
+        words = ngettext("%(n)s line due, at least %(least)s needed", "%(n)s lines due, at least %(least)s needed", total)
+        return words % {"n": count(total), "least": count(policy.min_lines)}
+    if name == "defect":
+        total, lots = (int(measure["den"]), int(measure.get("lots") or 0)) if measure else (0, 0)
+        words = ngettext("%(units)s units in %(n)s lot", "%(units)s units in %(n)s lots", lots)
+        words = words % {"units": count(total), "n": count(lots)}
+        least = {"have": words, "units": count(policy.min_units), "lots": count(policy.min_lots)}
+        return _("%(have)s, at least %(units)s units in %(lots)s lots needed") % least
+    orders = int(measure.get("orders") or 0) if measure else 0
+    words = ngettext("%(n)s order closed, at least %(least)s needed", "%(n)s orders closed, at least %(least)s needed", orders)
+    return words % {"n": count(orders), "least": count(policy.min_orders)}
+
+
+def sentence(name: str, measure: Stored | None, policy: Policy, with_money: bool = True) -> str:
+    """The measure in one sentence: "On time in full 71.43% (25 of 35 lines), floor 90%: proven below."."""
+    status = state(measure)
+    if measure is None or status == "no_data":
+        return _("%(label)s: too few data, %(counts)s.") % {"label": label(name), "counts": few(name, measure, policy)}
+    if status == NOT_APPLICABLE:
+        return _("%(label)s does not apply: no material of ours was given.") % {"label": label(name)}
+    return _("%(label)s %(value)s (%(fraction)s), %(threshold)s: %(verdict)s.") % {
+        "label": label(name),
+        "value": percent(measure["rate"]),
+        "fraction": fraction(name, measure, with_money),
+        "threshold": threshold(name, measure),
+        "verdict": verdict(name, measure),
+    }
+
+
+def proof(name: str, measure: Stored | None) -> str:
+    """What the numbers prove: the p-value as a sentence; empty where nothing lies beyond the limit."""
+    if not measure or measure.get("p_value") is None or measure["status"] not in ("watch", "breach"):
+        return ""
+    bad, total = count(measure["bad"]), count(measure["total"])
+    limit, odds = plain_percent(measure["limit"]), chance(float(measure["p_value"]))
+    values = {"bad": bad, "total": total, "limit": limit, "chance": odds}
+    proven = measure["status"] == "breach"
+    if name == "otif":
+        values["allowed"] = plain_percent(1 - Decimal(measure["limit"]))
+        if proven:
+            return _(
+                "%(bad)s late of %(total)s is more than the %(allowed)s that the floor of %(limit)s leaves, and proven: a factory "
+                "exactly at %(limit)s would have %(bad)s or more late in %(chance)s of such periods."
+            ) % values
+        return _(
+            "%(bad)s late of %(total)s is more than the %(allowed)s that the floor of %(limit)s leaves, but not proven: a factory "
+            "exactly at %(limit)s would have %(bad)s or more late in %(chance)s of such periods."
+        ) % values
+    if proven:
+        return _(
+            "%(bad)s of %(total)s is above the %(limit)s ceiling, and proven: a factory exactly at %(limit)s would show %(bad)s or "
+            "more in %(chance)s of such samples."
+        ) % values
+    return _(
+        "%(bad)s of %(total)s is above the %(limit)s ceiling but not proven: a factory exactly at %(limit)s would show %(bad)s or "
+        "more in %(chance)s of such samples."
+    ) % values
+
+
+def rule(name: str, measure: Stored) -> str:
+    """How the rate is counted, in words."""
+    return {
+        "defect": _("defective units ÷ units inspected; critical and major defects, first inspection of each lot"),
+        "otif": _("lines complete on their limit day ÷ lines whose limit day has passed"),
+        "loss": _("value of material lost ÷ value of material used, over closed orders"),
+    }[name]
+
+
+def points_rule(name: str, measure: Stored) -> str:
+    """The points with the numbers put in: "100 − 40 × (2.96 − 1) ÷ (3 − 1) = 60.80"."""
+    if measure.get("points") is None:
+        return ""
+    rate, target, limit, zero = (Decimal(measure[key]) * 100 for key in ("rate", "target", "limit", "zero"))
+    shown = {"points": points(measure["points"]), "value": percent(measure["rate"])}
+    low = LOWER_IS_BETTER[name]
+    numbers = {
+        "x": _trim(rate.quantize(Decimal("0.0001"))),
+        "t": _trim(target),
+        "l": _trim(limit),
+        "z": _trim(zero),
+        **shown,
+    }
+    if _reached(name, measure):
+        return _("%(value)s has reached the target of %(t)s%%: 100 points.") % numbers
+    if rate <= limit if low else rate >= limit:
+        if low:
+            return _("%(value)s lies between target %(t)s%% and limit %(l)s%%: 100 − 40 × (%(x)s − %(t)s) ÷ (%(l)s − %(t)s) = %(points)s points.") % numbers
+        return _("%(value)s lies between floor %(l)s%% and target %(t)s%%: 100 − 40 × (%(t)s − %(x)s) ÷ (%(t)s − %(l)s) = %(points)s points.") % numbers
+    if rate < zero if low else rate > zero:
+        if low:
+            return _("%(value)s lies between limit %(l)s%% and zero %(z)s%%: 60 × (%(z)s − %(x)s) ÷ (%(z)s − %(l)s) = %(points)s points.") % numbers
+        return _("%(value)s lies between zero %(z)s%% and floor %(l)s%%: 60 × (%(x)s − %(z)s) ÷ (%(l)s − %(z)s) = %(points)s points.") % numbers
+    return _("%(value)s is at %(z)s%% or beyond, where no points are left: 0 points.") % numbers
+
+
+def gate(hit: Mapping[str, str]) -> str:
+    """A gate in words: "A proven breach of the defect rate: at most Passing"."""
+    kind, _colon, rest = hit["label"].partition(":")
+    cap = _(hit["cap"].replace("_", " ").capitalize())
+    subject = label(rest) if rest in MEASURES else rest.replace("_", " ")
+    words = {
+        "confirmed_breach": _("Limit proven broken (%(subject)s): the grade is at most %(cap)s."),
+        "metric_zero": _("No points left (%(subject)s): the grade is at most %(cap)s."),
+        "low_coverage": _("Less than half of what was delivered had been inspected: the grade is at most %(cap)s."),
+        "escalated_30d": _("A breach has been escalated for more than 30 days: the grade is at most %(cap)s."),
+        "critical_unit": _("One lot with a critical defect: the grade is at most %(cap)s.")
+        if rest == "1"
+        else _("%(subject)s with a critical defect: the grade is at most %(cap)s."),
+    }.get(kind, "%(subject)s: %(cap)s.")
+    return words % {"subject": subject, "cap": cap}
+
+
+def flag(name: str) -> str:
+    """A flag of a measure or an evaluation in words; the bare word where it is a new one."""
+    return {
+        "dominance": _("One lot holds more than half of the inspected units, or the lots weigh very differently: see the other estimates."),
+        "low_coverage": _("Less than half of the delivered quantity belongs to inspected lots."),
+        "clustered": _("The defects sit in a few lots; the proof asks for more because of it."),
+        "critical_unit": _("A critical defect was found."),
+        "negative_loss": _("On some orders less material was used than the bill of materials says: check the bill."),
+        "extended_window": _("Too few data in the usual window: the longer one was used."),
+    }.get(name, name.replace("_", " ").capitalize() + ".")
+
+
+def gist(name: str, measure: Stored, with_money: bool = True) -> str:
+    """A measure for the end of a longer sentence: "defect rate 1.20%"."""
+    return f"{label(name).lower()} {percent(measure['rate'])}"
+
+
+def summary(evaluation: Evaluation, with_money: bool = True) -> str:
+    """The evaluation in one or two sentences, the worst measure first."""
+    states = {name: state(evaluation.measures.get(name)) for name in MEASURES}
+    rank = {"breach": 0, "watch": 1, "no_data": 2, "ok": 3, NOT_APPLICABLE: 4}
+    worst = min(MEASURES, key=lambda name: (rank[states[name]], _adds(evaluation.measures.get(name))))
+    if states[worst] == "ok":
+        every = ", ".join(gist(n, evaluation.measures[n]) for n in MEASURES if states[n] == "ok")
+        return _("Every measure is within its limit: %(every)s.") % {"every": every}
+    first = sentence(worst, evaluation.measures.get(worst), evaluation.policy, with_money)
+    others = [n for n in MEASURES if n != worst and states[n] in ("breach", "watch")]
+    if others:
+        more = "; ".join(f"{label(n)} {percent(evaluation.measures[n]['rate'])}" for n in others)
+        return f"{first} " + _("Also beyond its limit: %(more)s.") % {"more": more}
+    return first
+
+
+def when(evaluation: Evaluation) -> str:
+    """Which days it covers: "the 90 days to 22 Nov 2026"."""
+    return _("the %(days)s days to %(day)s") % {"days": count(evaluation.window_days), "day": day(evaluation.as_of)}
+
+
+def period_name(evaluation: Evaluation) -> str:
+    """"Nov 2026" for a month, "22 Nov 2026" for a day."""
+    return month_name(evaluation.as_of) if evaluation.kind == Evaluation.Kind.MONTH else day(evaluation.as_of)
+
+
+def _reached(name: str, measure: Stored) -> bool:
+    rate, target = Decimal(measure["rate"]), Decimal(measure["target"])
+    return rate <= target if LOWER_IS_BETTER[name] else rate >= target
+
+
+def _adds(measure: Stored | None) -> Decimal:
+    return Decimal(measure["adds"]) if measure and measure.get("adds") else Decimal(0)
+
+
+def _trim(value: Decimal) -> str:
+    """A number of percent points without trailing zeros."""
+    return plain_percent(value / 100).removesuffix("%")
+
+
+def score_url(evaluation: Evaluation, measure: str = "", **query: object) -> str:
+    """Where an evaluation, or the rows of one of its measures, is shown; a category is named in the query string."""
+    if evaluation.category_id:
+        query["category"] = evaluation.category.code
+    page = evaluation.get_absolute_url() + (f"{measure}/" if measure else "")
+    return f"{page}?{urlencode(query)}" if query else page
+
+
+def breach_title(breach: Breach) -> str:
+    """What broke: "On time in full 71.43%, floor 90%", "Order PO-2391 is late"."""
+    if breach.event == Breach.Event.LATE_ORDER:
+        return _("Order %(number)s is late") % {"number": breach.order.number}
+    if breach.event == Breach.Event.CRITICAL_LOT:
+        return _("Lot %(code)s has a critical defect") % {"code": breach.lot.code}
+    if breach.event == Breach.Event.CHARGE:
+        values = {"material": breach.order_material.material.name, "number": breach.order.number}
+        return _("%(material)s lost beyond the allowance on order %(number)s") % values
+    high = LOWER_IS_BETTER[breach.measure]
+    value_now = breach.value if high or breach.value is None else 1 - breach.value
+    limit = breach.limit if high or breach.limit is None else 1 - breach.limit
+    words = {"label": label(breach.measure), "value": percent(value_now), "limit": plain_percent(limit)}
+    title = {
+        "defect": _("%(label)s %(value)s, ceiling %(limit)s"),
+        "otif": _("%(label)s %(value)s, floor %(limit)s"),
+        "loss": _("%(label)s %(value)s, limit %(limit)s"),
+    }[breach.measure] % words
+    return f"{title} ({breach.category.name})" if breach.category_id else title
+
+
+def breach_row(breach: Breach) -> dict[str, Any]:
+    """A breach as a row of a list."""
+    needs = breach.state in (Breach.State.OPEN, Breach.State.ESCALATED)
+    who = breach.acknowledged_by
+    return {
+        "breach": breach,
+        "title": breach_title(breach),
+        "url": breach.get_absolute_url(),
+        "since": day(breach.opened_on),
+        "needs": needs,
+        "status": breach.severity,
+        "word": _("Escalated") if breach.state == Breach.State.ESCALATED else "",
+        "who": _("acknowledged by %(name)s") % {"name": who} if who and not needs else "",
+        "resolved": day(breach.resolved_on) if breach.resolved_on else "",
+    }
