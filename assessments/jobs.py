@@ -1,11 +1,11 @@
 """What the scheduled jobs do, told the moment: safe to run late, twice, in parallel, or after days of silence."""
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 
 from django.db import connection, transaction
 
-from assessments import breaches, evaluations, windows
+from assessments import breaches, evaluations, messages, verification, windows
 from assessments.models import Evaluation, JobSlot
 from notifications.models import Heartbeat
 from production import rollups
@@ -50,7 +50,15 @@ def night(now: datetime.datetime) -> list[str]:
         did += _once("month", f"{last_day:%Y-%m}", lambda last_day=last_day: evaluations.evaluate_month(last_day))
     for day in _nights_to_do(yesterday):
         did += _once("night", day.isoformat(), lambda day=day: _one_night(day))
+    did += _once("verify", yesterday.isoformat(), lambda: _verify(yesterday))
     return did
+
+
+def _verify(day: datetime.date) -> list[str]:
+    problems = verification.verify_night(day)
+    if problems:
+        messages.alarm(day, problems)
+    return problems
 
 
 def _one_night(day: datetime.date) -> list[int]:
@@ -77,7 +85,7 @@ def _nights_to_do(yesterday: datetime.date) -> list[datetime.date]:
     return [first + datetime.timedelta(days=n) for n in range((yesterday - first).days + 1)]
 
 
-def _once(job: str, slot: str, work: Callable[[], list[int]]) -> list[str]:
+def _once(job: str, slot: str, work: Callable[[], Sized]) -> list[str]:
     """Does the work of one slot in the transaction that claims it; nothing if it was done or is being done."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(

@@ -1,5 +1,6 @@
 """All that this floor sends: who is told of what, and in which words."""
 
+import datetime
 from collections import defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
@@ -36,6 +37,22 @@ def tell(happened: Sequence[tuple[Breach, str]]) -> None:
         else:
             drafts += [_one(user, breach, what) for breach, what in items]
     outbox.owe_many(drafts)
+
+
+def alarm(day: datetime.date, problems: Sequence[str]) -> None:
+    """Tells the administrators that stored numbers do not compute to what they say."""
+    lines = "\n".join(f"- {problem[:400]}" for problem in problems[:20])
+    outbox.owe_many(
+        outbox.draft(
+            user,
+            "verification",
+            f"verification:{day}",
+            f"[Check failed] {len(problems)} stored numbers do not compute again",
+            f"The nightly check of {day} found {len(problems)} differences:\n\n{lines}\n\n"
+            "Run `manage.py verify_evaluations` for all of them. Nothing was changed.\n",
+        )
+        for user in User.objects.active().with_role(User.Role.ADMIN)
+    )
 
 
 def _watchers(factories: set[int]) -> dict[int, list[User]]:

@@ -7,7 +7,7 @@ import time
 import pytest
 from django.db import connection, transaction
 
-from assessments import breaches, evaluations, jobs
+from assessments import breaches, evaluations, jobs, messages, verification
 from assessments.models import Breach, BreachStep, Evaluation, JobSlot, Watch
 from notifications.models import Heartbeat, Message
 from production.models import Delivery, Inspection, Touched
@@ -77,7 +77,7 @@ def test_jobs_run_twice_leave_the_same_state_as_once(company):
     the_minutes_and_the_night()
     the_minutes_and_the_night()
     assert state() == once
-    assert JobSlot.objects.count() == 2
+    assert sorted(JobSlot.objects.values_list("job", flat=True)) == ["month", "night", "verify"]
 
 
 @pytest.mark.django_db
@@ -95,7 +95,9 @@ def test_a_job_that_came_late_finds_the_same(company):
 def test_nights_that_never_ran_are_caught_up_one_by_one(company):
     jobs.assess(at("2026-11-22T10:00"))
     jobs.night(at("2026-11-23T00:05"))
-    assert jobs.night(at("2026-11-26T09:00")) == ["night 2026-11-23", "night 2026-11-24", "night 2026-11-25"]
+    assert jobs.night(at("2026-11-26T09:00")) == [
+        "night 2026-11-23", "night 2026-11-24", "night 2026-11-25", "verify 2026-11-25",
+    ]  # fmt: skip
     assert jobs.night(at("2026-11-26T09:05")) == []
 
 
@@ -294,3 +296,28 @@ def test_what_is_deleted_is_judged_again(company):
     newest = Evaluation.objects.filter(kind="live").order_by("-revision").first()
     assert (newest.revision, newest.measures["defect"]["status"]) == (2, "no_data")
     assert newest.measures["defect"]["rate"] is None
+
+
+@pytest.mark.django_db
+def test_every_stored_evaluation_computes_to_what_it_says(company):
+    the_minutes_and_the_night()
+    evaluations_stored = Evaluation.objects.select_related("factory__category", "category")
+    assert evaluations_stored.count() == 3
+    assert verification.verify(evaluations_stored) == []
+
+
+@pytest.mark.django_db
+def test_a_stored_number_that_was_tampered_with_is_found_and_the_administrators_are_told(company):
+    admin = make.user("admin")
+    the_minutes_and_the_night()
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE assessments_evaluation DISABLE TRIGGER USER")
+        cursor.execute("""UPDATE assessments_evaluation SET sums = jsonb_set(sums, '{units_major}', '3')""")
+        cursor.execute("ALTER TABLE assessments_evaluation ENABLE TRIGGER USER")
+    assert {difference.what for difference in verification.verify(Evaluation.objects.all())} >= {"measures"}
+    for day in range(50):  # the sample goes round in fifty days
+        problems = verification.verify_night(make.day("2026-11-23") + datetime.timedelta(days=day))
+        if problems:
+            break
+    messages.alarm(make.day("2026-11-23"), problems)
+    assert Message.objects.get(recipient=admin).subject.startswith("[Check failed]")

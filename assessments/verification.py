@@ -1,0 +1,92 @@
+"""Does a stored evaluation still compute to what it says? From its own sums and its own policy, bit for bit."""
+
+import datetime
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from assessments import windows
+from assessments.judgement import CODE_VERSION, judge
+from assessments.models import Evaluation, Policy
+from production import rollups
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One evaluation that does not compute to what is stored: which, and what differs."""
+
+    evaluation: int
+    what: str
+    stored: str
+    computed: str
+
+    def __str__(self) -> str:
+        return f"Evaluation {self.evaluation}: {self.what} is {self.stored}, computes to {self.computed}."
+
+
+def verify(evaluations: Iterable[Evaluation]) -> list[Difference]:
+    """Computes each evaluation again from its stored sums and policy; the differences found.
+
+    Evaluations made by another version of the rules are not compared.
+    """
+    found: list[Difference] = []
+    policies = {policy.pk: policy for policy in Policy.objects.all()}
+    for evaluation in evaluations:
+        if evaluation.code_version != CODE_VERSION:
+            continue
+        policy = policies[evaluation.policy_id]
+        month = evaluation.kind == Evaluation.Kind.MONTH
+        judged = judge(
+            evaluation.sums,
+            policy,
+            evaluation.category or evaluation.factory.category,
+            policy.alpha_month if month else policy.alpha_rolling,
+            evaluation.as_of,
+            supplied=evaluation.measures["loss"]["applicable"],
+            gating_categories=_gating(evaluation),
+        )
+        flags = [*judged.flags, *([windows.EXTENDED_WINDOW] if evaluation.is_extended else [])]
+        pairs = {
+            "score": (_text(evaluation.score), _text(judged.score)),
+            "raw grade": (evaluation.raw_grade, judged.raw),
+            "ungated grade": (evaluation.ungated_grade, judged.ungated),
+            "gates": (_json(evaluation.gates), _json(judged.gates)),
+            "flags": (_json(evaluation.flags), _json(flags)),
+            "measures": (_json(evaluation.measures), _json(judged.measures)),
+        }
+        found += [Difference(evaluation.pk, what, *pair) for what, pair in pairs.items() if pair[0] != pair[1]]
+    return found
+
+
+def sample(day: datetime.date, share: int = 50) -> list[Evaluation]:
+    """One in `share` evaluations, others on each day: what the night verifies."""
+    return list(
+        Evaluation.objects.select_related("factory__category", "category")
+        .extra(where=["assessments_evaluation.id %% %s = %s"], params=[share, day.toordinal() % share])
+        .order_by("pk")
+    )
+
+
+def verify_night(day: datetime.date) -> list[str]:
+    """What the night checks: a sample of evaluations, and every daily sum of one factory in turn (ROL-4)."""
+    problems = [str(difference) for difference in verify(sample(day))]
+    factories = list(Evaluation.objects.order_by("factory_id").values_list("factory_id", flat=True).distinct())
+    if factories:
+        chosen = factories[day.toordinal() % len(factories)]
+        problems += [f"Daily sum differs from its rows: {row[0]}" for row in rollups.difference_from_source([chosen])]
+    return problems
+
+
+def _gating(evaluation: Evaluation) -> list[str]:
+    """The confirmed breaches of categories that gated it, as they stand in its gates."""
+    labels = [gate["label"].removeprefix("confirmed_breach:") for gate in evaluation.gates]
+    return [label for label in labels if ":" in label and not label.startswith(("critical_unit", "metric_zero"))]
+
+
+def _text(score: Decimal | None) -> str:
+    return "none" if score is None else format(score, ".2f")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True)
