@@ -1,0 +1,252 @@
+"""What is measured, and the table of it. Every round measures each figure once, so that all of them share the same noise."""
+
+import datetime
+import gc
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection, transaction
+
+from assessments import evaluations, jobs
+from bench import reference, world
+from production import rollups
+
+MONTHS = 36
+SINGLE_CHANGES = 15  # changes of one delivery in a round
+SHARE_SCATTERED = 1000  # one delivery of so many
+BULK_ROWS, BULK_BATCH = 100_000, 5_000
+TRIGGERS = {
+    "bulk, no triggers": [],
+    "bulk, marks": ["pgtrigger_mark_"],
+    "bulk, marks and history": ["pgtrigger_mark_", "pgtrigger_insert_insert_"],
+    "bulk, every trigger": ["pgtrigger_"],
+}
+
+
+def run(sql: str, values: Any = ()) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+class Times:
+    """Seconds of every figure, one or more for each round."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, list[float]] = {}
+
+    def time(self, name: str, work: Callable[[], Any]) -> Any:
+        gc.collect()
+        begun = time.perf_counter()
+        result = work()
+        took = time.perf_counter() - begun
+        self.seconds.setdefault(name, []).append(took)
+        if took > 1:
+            print(f"  {name}: {took:.1f} s", flush=True)
+        return result
+
+    def median(self, name: str) -> float:
+        return statistics.median(self.seconds[name])
+
+
+def measure(size: world.Size, repeats: int) -> dict[str, Any]:
+    """Builds the world and takes every figure `repeats` times."""
+    times = Times()
+    print(f"Building {size.factories} factories with {size.lines:,} order lines over {size.years} years", flush=True)
+    times.time("building", lambda: world.build(size))
+    reference.create()
+    statements = 0
+    # Once untimed: caches, and the statistics of the tables that this fills.
+    rollups.rebuild_all()
+    run("VACUUM (ANALYZE)")
+    run("CHECKPOINT")
+    for number in range(1, repeats + 1):
+        print(f"Round {number} of {repeats}", flush=True)
+        times.time("reference", reference.fill)
+        times.time("rebuild of all sums", rollups.rebuild_all)
+        if number == 1:
+            differences = reference.differences()
+            counts = world.counts()
+        run("ANALYZE")
+        measure_evaluations(times, size)
+        statements = max(statements, measure_single_changes(times, size))
+        measure_scattered_changes(times)
+        measure_bulk_inserts(times, size)
+    return {
+        "size": {"lines": size.lines, "factories": size.factories, "years": size.years, "repeats": repeats},
+        "server": run("SHOW server_version")[0][0],
+        "rows": counts,
+        "differences": differences,
+        "statements": statements,
+        "seconds": times.seconds,
+        "medians": {name: times.median(name) for name in times.seconds},
+    }
+
+
+def month_ends(today: datetime.date) -> list[datetime.date]:
+    """The last days of the latest closed months, oldest first."""
+    ends = [today.replace(day=1) - datetime.timedelta(days=1)]
+    while len(ends) < MONTHS:
+        ends.insert(0, ends[0].replace(day=1) - datetime.timedelta(days=1))
+    return ends
+
+
+def measure_evaluations(times: Times, size: world.Size) -> None:
+    """All months and one night of every factory, each time with nothing judged before."""
+    run("TRUNCATE assessments_evaluation CASCADE")
+    times.time("evaluation of 36 months", lambda: [evaluations.evaluate_month(end) for end in month_ends(size.today)])
+    yesterday = size.today - datetime.timedelta(days=1)
+    times.time("nightly evaluation", lambda: evaluations.evaluate_night(yesterday))
+    run("ANALYZE assessments_evaluation")
+
+
+def measure_single_changes(times: Times, size: world.Size) -> int:
+    """One delivery gets another quantity and another day; the greatest number of statements for the sums."""
+    now = datetime.datetime.combine(size.today, datetime.time(12), datetime.UTC)
+    jobs.assess(now)
+    statements = 0
+    for name, since in (("recent", size.today - datetime.timedelta(days=30)), ("any", size.first_day)):
+        for number, change in enumerate(some_changes(SINGLE_CHANGES, since)):
+            # The yardstick is the same UPDATE on a database that keeps nothing up.
+            with user_triggers("production_delivery", []):
+                times.time("update and commit, no triggers", lambda change=change: apply(change))
+            times.time("update and commit, product", lambda change=change: apply(change))
+            if number % 2:
+                with counted() as count:
+                    times.time("one change, sums", rollups.rebuild)
+                statements = max(statements, count[0])
+                jobs.assess(now)
+            else:
+                times.time(f"one change ({name}), everything", lambda: jobs.assess(now))
+    return statements
+
+
+def measure_scattered_changes(times: Times) -> None:
+    count = run("SELECT count(*) FROM production_delivery")[0][0] // SHARE_SCATTERED
+    with transaction.atomic():
+        for change in some_changes(count, datetime.date(2000, 1, 1)):
+            apply(change)
+    times.time("0.1 % scattered, sums", rollups.rebuild)
+
+
+def some_changes(count: int, since: datetime.date) -> list[tuple[int, int]]:
+    """(quantity to add, delivery) of that many random receipts since a day."""
+    found = run(
+        "SELECT 1 + mod(id, 9), id FROM production_delivery d WHERE kind = 'receipt' AND received_on >= %s "
+        "AND NOT EXISTS (SELECT 1 FROM production_delivery r WHERE r.reverses_id = d.id) ORDER BY random() LIMIT %s",
+        [since, count],
+    )
+    return [(quantity, delivery) for quantity, delivery in found]
+
+
+def apply(change: tuple[int, int]) -> None:
+    """The quantity and the day of one receipt."""
+    run(
+        "UPDATE production_delivery SET quantity = quantity + %s, received_on = received_on - 1, known_on = known_on - 1 "
+        "WHERE id = %s",
+        change,
+    )
+
+
+def measure_bulk_inserts(times: Times, size: world.Size) -> None:
+    """New receipts of random lines in batches, each batch committed; removed again untimed."""
+    run("DROP TABLE IF EXISTS bench_new")
+    run(
+        "CREATE TEMPORARY TABLE bench_new AS SELECT row_number() OVER () AS n, l.factory_id, l.id AS line_id, l.site_id "
+        "FROM (SELECT * FROM production_orderline ORDER BY random() LIMIT %s) AS l",
+        [BULK_ROWS],
+    )
+    rows = run("SELECT count(*) FROM bench_new")[0][0]
+    last = run("SELECT max(id) FROM production_delivery")[0][0]
+
+    def insert() -> None:
+        for first in range(1, rows + 1, BULK_BATCH):
+            run(
+                "INSERT INTO production_delivery (factory_id, line_id, site_id, kind, quantity, received_on, known_on, condition, "
+                "reason, document, note, is_over, recorded_at) SELECT factory_id, line_id, site_id, 'receipt', 10, %s, %s, 'fine', "
+                "'', 'DN', '', FALSE, now() FROM bench_new WHERE n BETWEEN %s AND %s",
+                [size.today, size.today, first, first + BULK_BATCH - 1],
+            )
+
+    for name, prefixes in TRIGGERS.items():
+        with user_triggers("production_delivery", prefixes):
+            times.time(name, insert)
+        with user_triggers("production_delivery", []):
+            run("DELETE FROM production_delivery WHERE id > %s", [last])
+        run("TRUNCATE production_touched, production_deliveryevent")
+        run("VACUUM (ANALYZE) production_delivery")
+
+
+@contextmanager
+def user_triggers(table: str, prefixes: list[str]) -> Iterator[None]:
+    """Only the triggers whose names begin so work, besides the foreign keys."""
+    names = [row[0] for row in run("SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal", [table])]
+    run(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    for name in names:
+        if any(name.startswith(prefix) for prefix in prefixes):
+            run(f"ALTER TABLE {table} ENABLE TRIGGER {name}")
+    try:
+        yield
+    finally:
+        run(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
+@contextmanager
+def counted() -> Iterator[list[int]]:
+    """Counts the statements, without the ends of transactions."""
+    count = [0]
+
+    def note(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        count[0] += not sql.startswith(("SAVEPOINT", "RELEASE"))
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(note):
+        yield count
+
+
+def table(measured: dict[str, Any]) -> str:
+    """The figures as a Markdown table of medians and ratios."""
+    medians = measured["medians"]
+    full = medians["rebuild of all sums"] + medians["evaluation of 36 months"]
+    lines = [
+        f"{measured['size']['lines']:,} order lines, {measured['rows']['delivery']:,} deliveries, "
+        f"{measured['size']['factories']} factories, {measured['size']['years']} years, {measured['rows']['factoryday']:,} rows of "
+        f"daily sums; medians of {measured['size']['repeats']} rounds; PostgreSQL {measured['server']}",
+        "",
+        "| figure | seconds | ratio |",
+        "|---|---:|---|",
+    ]
+
+    def row(name: str, ratio: str = "", seconds: float | None = None) -> None:
+        value = medians[name] if seconds is None else seconds
+        lines.append(f"| {name} | {value:.5f} | {ratio} |" if value < 0.1 else f"| {name} | {value:.2f} | {ratio} |")
+
+    def times(name: str, base: str, text: str) -> str:
+        return f"{medians[name] / medians[base]:.2f}x {text}"
+
+    def cheaper(name: str, than: float, text: str) -> str:
+        return f"{than / medians[name]:,.0f} times cheaper than {text}"
+
+    rebuild = medians["rebuild of all sums"]
+    row("reference", "1")
+    row("rebuild of all sums", times("rebuild of all sums", "reference", "the reference"))
+    row("evaluation of 36 months", times("evaluation of 36 months", "reference", "the reference"))
+    row("full recompute", f"{full / medians['reference']:.2f}x the reference", full)
+    row("nightly evaluation", cheaper("nightly evaluation", full, "the full recompute"))
+    row("update and commit, no triggers", "1")
+    row("update and commit, product", times("update and commit, product", "update and commit, no triggers", "without triggers"))
+    row(
+        "one change, sums",
+        f"{times('one change, sums', 'update and commit, no triggers', 'the plain update')}; "
+        f"{cheaper('one change, sums', rebuild, 'the rebuild of all sums')}; {measured['statements']} statements",
+    )
+    for kind in ("recent", "any"):
+        name = f"one change ({kind}), everything"
+        row(name, f"{times(name, 'update and commit, no triggers', 'the plain update')}; {cheaper(name, full, 'the full recompute')}")
+    row("0.1 % scattered, sums", times("0.1 % scattered, sums", "rebuild of all sums", "the rebuild of all sums"))
+    for name in TRIGGERS:
+        row(name, times(name, "bulk, no triggers", "without triggers"))
+    return "\n".join(lines)

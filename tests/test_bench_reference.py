@@ -1,0 +1,32 @@
+"""The yardstick of the measurements gives the same sums as the product, so a ratio compares equal work."""
+
+import pytest
+from bench import reference, world
+from django.db import connection
+
+from production import rollups
+from production.models import FactoryDay
+
+
+@pytest.mark.django_db
+def test_the_reference_gives_every_sum_of_the_product():
+    world.build(world.Size(lines=600, factories=8, years=1))
+    reference.create()
+    reference.fill()
+    rollups.rebuild_all()
+    assert set(FactoryDay.objects.values_list("family", flat=True)) == set(FactoryDay.Family.values)
+    assert reference.differences() == 0
+    FactoryDay.objects.filter(pk=FactoryDay.objects.filter(family="delivery")[:1].get().pk).update(qty_on_time=-1)
+    assert reference.differences() == 2
+
+
+@pytest.mark.django_db
+def test_a_rebuild_after_scattered_changes_still_equals_the_reference():
+    world.build(world.Size(lines=600, factories=8, years=1))
+    rollups.rebuild_all()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE production_delivery SET quantity = quantity + 1 WHERE mod(id, 9) = 0 AND kind = 'receipt'")
+    assert rollups.rebuild().marks > 0
+    reference.create()
+    reference.fill()
+    assert reference.differences() == 0
