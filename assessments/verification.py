@@ -10,6 +10,7 @@ from assessments import windows
 from assessments.judgement import CODE_VERSION, judge
 from assessments.models import Evaluation, Policy
 from production import rollups
+from production.errors import BadInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,19 @@ def verify(evaluations: Iterable[Evaluation]) -> list[Difference]:
             continue
         policy = policies[evaluation.policy_id]
         month = evaluation.kind == Evaluation.Kind.MONTH
-        judged = judge(
-            evaluation.sums,
-            policy,
-            evaluation.category or evaluation.factory.category,
-            policy.alpha_month if month else policy.alpha_rolling,
-            evaluation.as_of,
-            supplied=evaluation.measures["loss"]["applicable"],
-            gating_categories=_gating(evaluation),
-        )
+        try:
+            judged = judge(
+                evaluation.sums,
+                policy,
+                evaluation.category or evaluation.factory.category,
+                policy.alpha_month if month else policy.alpha_rolling,
+                evaluation.as_of,
+                supplied=evaluation.measures["loss"]["applicable"],
+                gating_categories=_gating(evaluation),
+            )
+        except BadInput as problem:
+            found.append(Difference(evaluation.pk, "sums", _json(evaluation.sums), f"nothing: {problem.message}"))
+            continue
         flags = [*judged.flags, *([windows.EXTENDED_WINDOW] if evaluation.is_extended else [])]
         pairs = {
             "score": (_text(evaluation.score), _text(judged.score)),
