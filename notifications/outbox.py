@@ -121,10 +121,9 @@ def nudge() -> None:
 
 def _nudge_after_commit() -> None:
     """Once per transaction, however many messages it owes. Robust: no failure of the nudge reaches the caller."""
-    here = set(connection.savepoint_ids)
-    if any(function is nudge and savepoints <= here for savepoints, function, _ in connection.run_on_commit):
-        return
-    transaction.on_commit(nudge, robust=True)
+    # One that is still listed cannot be rolled back without what is written now.
+    if not any(function is nudge for _, function, _ in connection.run_on_commit):
+        transaction.on_commit(nudge, robust=True)
 
 
 def send_due(
@@ -147,8 +146,6 @@ def send_due(
         answer = _unreachable(attempt.message) or deliver(attempt.message)
         record(attempt, answer)
         outcomes[answer.outcome.value] += 1
-        if answer.concerns_server:
-            break
     return outcomes
 
 

@@ -100,6 +100,19 @@ class TestOwing:
         assert len(nudges) == 1
 
     @pytest.mark.django_db(transaction=True)
+    def test_a_kept_savepoint_nudges_for_the_rest_too(self, nudges):
+        person = make.user()
+        with transaction.atomic():
+            with transaction.atomic():
+                owe(person, "breach/1")
+            owe(person, "breach/2")
+            with transaction.atomic():
+                owe(person, "breach/3")
+                transaction.set_rollback(True)
+        assert len(nudges) == 1
+        assert Message.objects.count() == 2
+
+    @pytest.mark.django_db(transaction=True)
     def test_a_failing_nudge_never_reaches_the_caller(self, monkeypatch):
         def fail():
             raise RuntimeError("no broker")

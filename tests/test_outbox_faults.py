@@ -162,10 +162,11 @@ class TestServerHangs:
         at = smtp.at
 
         async def at_leisure(stage, server, recipients=()):
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(0.35)
             return await at(stage, server, recipients)
 
         monkeypatch.setattr(smtp, "at", at_leisure)
+        smtp.hang(at="RCPT")
         owe(make.user())
         began = time.monotonic()
         assert outbox.send_due() == {"temporary": 1}
@@ -205,6 +206,11 @@ class TestRefusals:
     def test_a_sender_address_that_is_refused_is_our_fault_and_not_the_recipients(self, smtp):
         owe(make.user())
         smtp.answer(550, "who are you", at="MAIL")
+        assert outbox.send_due() == {"temporary": 1}
+
+    def test_a_server_that_wants_us_to_sign_in_first_refuses_us_and_not_the_recipient(self, smtp):
+        owe(make.user())
+        smtp.answer(530, "authentication required", at="RCPT")
         assert outbox.send_due() == {"temporary": 1}
 
 
@@ -347,12 +353,13 @@ class TestSenders:
         assert sorted(received.recipients[0] for received in smtp.messages) == sorted(p.email for p in people)
         assert min(outcome["sent"] for outcome in outcomes) > 0
 
-    @pytest.mark.django_db(transaction=True)
-    def test_without_the_row_lock_two_senders_send_the_same_mail(self, smtp, monkeypatch):
-        """The twin: the protection is off, so the test above proves something."""
+    @pytest.fixture
+    def collision(self, monkeypatch):
+        """collision(locked=...): both senders read what is due before either writes that it is his."""
         both_have_read = threading.Barrier(2)
+        lock = MessageQuerySet.select_for_update
 
-        class Unlocked:
+        class Read:
             def __init__(self, queryset):
                 self.queryset = queryset
 
@@ -362,7 +369,25 @@ class TestSenders:
                     both_have_read.wait(2)
                 return message
 
-        monkeypatch.setattr(MessageQuerySet, "select_for_update", lambda queryset, **options: Unlocked(queryset))
+        def arrange(*, locked):
+            def select_for_update(queryset, **options):
+                return Read(lock(queryset, **options) if locked else queryset)
+
+            monkeypatch.setattr(MessageQuerySet, "select_for_update", select_for_update)
+
+        return arrange
+
+    @pytest.mark.django_db(transaction=True)
+    def test_two_senders_that_want_the_same_message_send_it_once(self, smtp, collision):
+        collision(locked=True)
+        owe(make.user())
+        self.side_by_side()
+        assert len(smtp.messages) == 1
+
+    @pytest.mark.django_db(transaction=True)
+    def test_without_the_row_lock_two_senders_send_the_same_message(self, smtp, collision):
+        """The twin: the protection is off, so the test above proves something."""
+        collision(locked=False)
         owe(make.user())
         self.side_by_side()
         assert len(smtp.messages) == 2
