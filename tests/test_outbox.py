@@ -142,13 +142,6 @@ class TestSending:
         assert message.sent_at is not None
         assert message.send_attempts.get().outcome == "sent"
 
-    def test_every_person_gets_a_mail_of_his_own(self, mailoutbox):
-        people = [make.user() for _ in range(3)]
-        for person in people:
-            owe(person)
-        outbox.send_due()
-        assert [sent.recipients() for sent in mailoutbox] == [[person.email] for person in people]
-
     def test_a_run_after_a_run_sends_nothing(self, mailoutbox):
         owe(make.user())
         outbox.send_due()
@@ -232,13 +225,6 @@ class TestSending:
         assert outbox.send_due(limit=2) == {"sent": 2}
         assert outbox.send_due(seconds=0) == {}
         assert len(mailoutbox) == 2
-
-    def test_statements_per_message_do_not_grow_with_the_outbox(self, mailoutbox, django_assert_max_num_queries):
-        for _ in range(20):
-            owe(make.user(), thread="breach/1")
-        with django_assert_max_num_queries(1 + 2 + 21 * 12):
-            outbox.send_due()
-        assert len(mailoutbox) == 20
 
     def test_a_worker_with_a_wrong_clock_sends_nothing_early_and_nothing_twice(self, mailoutbox, monkeypatch):
         owe(make.user(), due_at=datetime.now(UTC) + timedelta(minutes=5))
@@ -401,11 +387,8 @@ class TestMyNotifications:
 
 
 class TestAdmin:
-    @pytest.fixture
-    def model_admin(self):
-        return MessageAdmin(Message, PlumblineAdminSite())
-
-    def test_an_administrator_reads_and_requeues_but_edits_nothing(self, model_admin, monkeypatch):
+    def test_an_administrator_requeues_but_edits_nothing_and_reads_no_bodies(self):
+        model_admin = MessageAdmin(Message, PlumblineAdminSite())
         request = RequestFactory().get("/")
         request.user = make.user("admin")
         assert model_admin.has_view_permission(request)
@@ -413,14 +396,4 @@ class TestAdmin:
         assert not model_admin.has_add_permission(request)
         assert not model_admin.has_delete_permission(request)
         assert list(model_admin.get_actions(request)) == ["requeue"]
-        message = owe(request.user, address="not an address")
-        outbox.send_due()
-        monkeypatch.setattr(model_admin, "message_user", lambda *args: None)
-        model_admin.requeue(request, Message.objects.all())
-        message.refresh_from_db()
-        assert message.state == "owed"
-
-    def test_the_bodies_of_other_peoples_mail_are_not_shown(self, model_admin):
-        request = RequestFactory().get("/")
-        request.user = make.user("admin")
         assert not {"text", "html"} & set(model_admin.get_fields(request))
