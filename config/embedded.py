@@ -37,11 +37,24 @@ class EmbeddedError(Exception):
 
 
 class Process:
-    """One long-running child. It is told to stop when we end, however we end, and `kept_open` stays open in it."""
+    """One long-running child: `stop_signal` asks it to end, `orphan_signal` reaches it when we ended before it."""
 
-    def __init__(self, name, argv, log, *, env=None, cwd=BASE_DIR, stop_signal="TERM", grace=10, kept_open=()):
+    def __init__(
+        self,
+        name,
+        argv,
+        log,
+        *,
+        env=None,
+        cwd=BASE_DIR,
+        stop_signal="TERM",
+        orphan_signal=None,
+        grace=10,
+        kept_open=(),
+    ):
         self.name, self.argv, self.log, self.env, self.cwd = name, [str(arg) for arg in argv], log, env, cwd
-        self.stop_signal, self.grace, self.kept_open = stop_signal, grace, kept_open
+        self.stop_signal, self.orphan_signal, self.grace = stop_signal, orphan_signal or stop_signal, grace
+        self.kept_open = kept_open
         self.child = None
 
     def start(self):
@@ -60,7 +73,7 @@ class Process:
 
     def wrapped(self):
         """What goes in front of the command so that the kernel signals the child when its parent dies."""
-        return ["setpriv", "--pdeathsig", self.stop_signal, "--"] if shutil.which("setpriv") else []
+        return ["setpriv", "--pdeathsig", self.orphan_signal, "--"] if shutil.which("setpriv") else []
 
     def alive(self):
         return self.child is not None and self.child.poll() is None
