@@ -39,4 +39,5 @@ urlpatterns = [
     path("account/", include(sign_in)),
     path("admin-area/", admin.site.urls),
     path("", include("assessments.urls")),
+    path("", include("production.urls")),
 ]
