@@ -1,0 +1,89 @@
+"""Reading the codes people type and scan: which order line, which delivery do they mean?
+
+A scanner, an input method or a phone keyboard may change what was meant: full-width letters, an AIM prefix, lost
+hyphens, a Vietnamese keyboard that makes Ă of AW. Codes are compared by their letters and digits alone, in capitals.
+"""
+
+import re
+import unicodedata
+from urllib.parse import unquote, urlsplit
+
+from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models.expressions import Func
+from django.db.models.functions import Concat, Upper
+
+SHORTEST = 3  # characters of a part of a code that are looked for
+LONGEST = 200
+AIM_PREFIX = re.compile(r"^\][A-Za-z][0-9A-Za-z]")
+# What a Vietnamese keyboard (Telex) makes of two letters.
+TELEX = {"Ă": "AW", "Â": "AA", "Đ": "DD", "Ê": "EE", "Ô": "OO", "Ơ": "OW", "Ư": "UW"}
+
+
+def tidy(text: str) -> str:
+    """The text as typed, without what devices add: full-width forms, control characters, an AIM prefix, an address.
+
+    Of an address such as https://host/r/VN-014/PO-2391/L2?c=017 the part after /r/ is left.
+    """
+    text = unicodedata.normalize("NFKC", text[:LONGEST])
+    text = "".join(" " if unicodedata.category(char).startswith("C") else char for char in text).strip()
+    text = AIM_PREFIX.sub("", text).strip()
+    if "/r/" in text.lower():
+        path = urlsplit(text).path if "://" in text else text.split("?")[0]
+        text = unquote(path[path.lower().index("/r/") + 3 :]).strip("/ ")
+    return text
+
+
+def key(text: str) -> str:
+    """Letters and digits in capitals, without marks above or below them: `po-2391 / l2` is PO2391L2."""
+    text = tidy(text).upper().replace("Đ", "D")
+    return "".join(char for char in unicodedata.normalize("NFD", text) if char.isalnum())
+
+
+def keys(text: str) -> list[str]:
+    """The keys that `text` may stand for, likeliest first: as typed, and with the letters that Telex has eaten."""
+    untouched = "".join(TELEX.get(char, char) for char in unicodedata.normalize("NFC", tidy(text).upper()))
+    return list(dict.fromkeys(found for found in (key(text), key(untouched)) if found))
+
+
+def exact_line(lines: QuerySet, text: str) -> QuerySet:
+    """The line with the full code factory/order/line, as in our links; numbers may hold slashes themselves."""
+    factory, _, rest = tidy(text).partition("/")
+    code = Concat("order__number", Value("/"), "number")
+    return lines.filter(order__factory__code=factory.strip()).alias(full_code=code).filter(full_code=rest.strip())
+
+
+def full_code(line) -> str:
+    """The one code of a line that names it among all factories; needs `line.order.factory`."""
+    return f"{line.order.factory.code}/{line.order.number}/{line.number}"
+
+
+def find_lines(lines: QuerySet, text: str) -> QuerySet:
+    """The lines that a code may mean, by `rank`: 0 the whole code, 1 an order number, 2 the end of either.
+
+    A piece needs three characters; without any letter or digit nothing is found.
+    """
+    wanted = keys(text)
+    if not wanted:
+        return lines.none()
+    whole, order, ending = Q(), Q(), Q()
+    for each in wanted:
+        whole |= Q(line_key=each) | Q(factory_line_key=each)
+        order |= Q(order_key=each)
+        if len(each) >= SHORTEST:
+            ending |= Q(line_key__endswith=each) | Q(order_key__endswith=each)
+    rank = Case(When(whole, then=Value(0)), When(order, then=Value(1)), default=Value(2), output_field=IntegerField())
+    return (
+        lines.alias(
+            order_key=_key_of(F("order__number")),
+            line_key=_key_of(Concat("order__number", "number")),
+            factory_line_key=_key_of(Concat("order__factory__code", "order__number", "number")),
+        )
+        .filter(whole | order | ending)
+        .annotate(rank=rank)
+        .order_by("rank", "order__number", "number", "id")
+    )
+
+
+def _key_of(expression) -> Func:
+    """`key` of a stored code, in the database; stored codes bear no marks that would have to be folded."""
+    return Func(Upper(expression), Value(r"[^[:alnum:]]"), Value(""), Value("g"), function="regexp_replace")

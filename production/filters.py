@@ -1,0 +1,244 @@
+"""Which rows a list shows: the filters of its address, and pages by key, without counting the table."""
+
+import datetime
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.db.models import DateField, Exists, F, Func, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Coalesce, Now
+from django.http import HttpRequest, QueryDict
+from django.utils.translation import gettext_lazy
+
+from factories.models import Factory
+from production.codes import tidy
+from production.models import Inspection, LineOutcome, PurchaseOrder, Site
+
+PAGE_SIZE = 50
+FAR = datetime.date(9999, 12, 31)
+
+
+@dataclass
+class Page:
+    """Some rows of a list in order, and the addresses of the rows before and after them."""
+
+    rows: list[Any]
+    prev_url: str | None = None
+    next_url: str | None = None
+
+
+def page_of(rows: QuerySet, request: HttpRequest, *, key: str, newest_first: bool, size: int = PAGE_SIZE) -> Page:
+    """One page of `rows` by (`key`, id). The address holds the last key seen: `?after=2026-11-21~8812`.
+
+    No page number, so no row is counted or skipped over, and rows that arrive meanwhile shift nothing.
+    """
+    backwards = "before" in request.GET
+    mark = _read_mark(request.GET.get("before") or request.GET.get("after"), key)
+    smaller_next = newest_first != backwards
+    if mark is not None:
+        value, pk = mark
+        way, sign = ("lte", "lt") if smaller_next else ("gte", "gt")
+        if key == "id":
+            rows = rows.filter(**{f"id__{sign}": pk})
+        else:
+            rows = rows.filter(Q(**{f"{key}__{way}": value}) & (~Q(**{key: value}) | Q(**{f"id__{sign}": pk})))
+    minus = "-" if smaller_next else ""
+    order = [f"{minus}id"] if key == "id" else [f"{minus}{key}", f"{minus}id"]
+    found = list(rows.order_by(*order)[: size + 1])
+    more, found = len(found) > size, found[:size]
+    if backwards:
+        found.reverse()
+    if not found:
+        return Page([])
+    has_prev, has_next = (more, True) if backwards and mark else (mark is not None, more)
+    return Page(
+        found,
+        prev_url=_with_mark(request.GET, "before", found[0], key) if has_prev else None,
+        next_url=_with_mark(request.GET, "after", found[-1], key) if has_next else None,
+    )
+
+
+def _read_mark(text: str | None, key: str) -> tuple[Any, int] | None:
+    try:
+        value, pk = (text or "").split("~")
+        return (value if key == "id" else datetime.date.fromisoformat(value)), int(pk[:18])
+    except ValueError:
+        return None
+
+
+def _with_mark(query: QueryDict, name: str, row: Any, key: str) -> str:
+    query = query.copy()
+    for gone in ("before", "after", "format"):
+        query.pop(gone, None)
+    value = "" if key == "id" else getattr(row, key).isoformat()
+    query[name] = f"{value}~{row.pk}"
+    return "?" + query.urlencode()
+
+
+def addressed(query: QueryDict, **changes: str | None) -> str:
+    """The same list with other parameters, from its first page; None takes one away."""
+    query = query.copy()
+    for gone in ("before", "after", "format"):
+        query.pop(gone, None)
+    for name, value in changes.items():
+        if value is None:
+            query.pop(name, None)
+        else:
+            query[name] = value
+    return "?" + query.urlencode()
+
+
+class TextField(forms.CharField):
+    def to_python(self, value):
+        return tidy(super().to_python(value))
+
+
+class DayFilter(forms.DateField):
+    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+
+
+class ListFilters(forms.Form):
+    """The filters of a list. A value that is no choice filters nothing, as if it were not there."""
+
+    q = TextField(
+        label=gettext_lazy("Order, product, factory"), required=False, max_length=80,
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
+    )  # fmt: skip
+    factory = forms.ModelChoiceField(
+        Factory.objects.none(), label=gettext_lazy("Factory"), required=False, to_field_name="code",
+        empty_label=gettext_lazy("All"),
+    )  # fmt: skip
+
+    def __init__(self, query: QueryDict, user):
+        super().__init__(query)
+        self.fields["factory"].queryset = Factory.objects.visible_to(user).order_by("name").distinct()
+        self.is_valid()
+
+    def chosen(self) -> dict[str, Any]:
+        return {name: value for name, value in self.cleaned_data.items() if value}
+
+
+class DayRangeFilters(ListFilters):
+    """With `from` and `to`, which cannot be written as attributes."""
+
+    DAY = ""
+
+    def between(self, rows: QuerySet) -> QuerySet:
+        if first := self.cleaned_data.get("from"):
+            rows = rows.filter(**{f"{self.DAY}__gte": first})
+        if last := self.cleaned_data.get("to"):
+            rows = rows.filter(**{f"{self.DAY}__lte": last})
+        return rows
+
+
+DayRangeFilters.base_fields["from"] = DayFilter(label=gettext_lazy("From"), required=False)
+DayRangeFilters.base_fields["to"] = DayFilter(label=gettext_lazy("To"), required=False)
+
+
+class DeliveryFilters(DayRangeFilters):
+    DAY = "received_on"
+    site = forms.ModelChoiceField(
+        Site.objects.all(), label=gettext_lazy("Site"), required=False, to_field_name="code",
+        empty_label=gettext_lazy("All"),
+    )  # fmt: skip
+    timing = forms.ChoiceField(
+        label=gettext_lazy("On time?"), required=False,
+        choices=[("", gettext_lazy("All")), ("late", gettext_lazy("Late")), ("on-time", gettext_lazy("On time"))],
+    )  # fmt: skip
+
+    def apply(self, deliveries: QuerySet) -> QuerySet:
+        chosen = self.cleaned_data
+        rows = self.between(deliveries)
+        if chosen.get("factory"):
+            rows = rows.filter(factory=chosen["factory"])
+        if chosen.get("site"):
+            rows = rows.filter(site=chosen["site"])
+        if chosen.get("timing") == "late":
+            rows = rows.filter(received_on__gt=F("line__outcome__limit_on"))
+        elif chosen.get("timing") == "on-time":
+            rows = rows.filter(received_on__lte=F("line__outcome__limit_on"))
+        if text := chosen.get("q"):
+            if number := re.fullmatch(r"[Dd]-?([0-9]{1,18})", text):
+                return rows.filter(pk=int(number[1]))
+            rows = rows.filter(_mentions(text, "line__order", "line__product") | Q(document__icontains=text))
+        return rows
+
+
+class InspectionFilters(DayRangeFilters):
+    DAY = "inspected_on"
+    verdict = forms.ChoiceField(
+        label=gettext_lazy("Verdict"), required=False, choices=[("", gettext_lazy("All")), *Inspection.Verdict.choices]
+    )
+
+    def apply(self, inspections: QuerySet) -> QuerySet:
+        chosen = self.cleaned_data
+        rows = self.between(inspections)
+        if chosen.get("factory"):
+            rows = rows.filter(factory=chosen["factory"])
+        if chosen.get("verdict"):
+            rows = rows.filter(verdict=chosen["verdict"])
+        if text := chosen.get("q"):
+            if number := re.fullmatch(r"[Ii]-?([0-9]{1,18})", text):
+                return rows.filter(pk=int(number[1]))
+            rows = rows.filter(_mentions(text, "lot__line__order", "lot__line__product") | Q(lot__code__icontains=text))
+        return rows
+
+
+class OrderFilters(ListFilters):
+    OPEN, LATE, CLOSED, ALL = "open", "late", "closed", "all"
+    STATES = [
+        (OPEN, gettext_lazy("Open")), (LATE, gettext_lazy("Late")), (CLOSED, gettext_lazy("Closed")),
+        (ALL, gettext_lazy("All")),
+    ]  # fmt: skip
+    state = forms.ChoiceField(choices=STATES, required=False)
+
+    @property
+    def chosen_state(self) -> str:
+        return self.cleaned_data.get("state") or self.OPEN
+
+    @property
+    def waits(self) -> bool:
+        """Whether the list shows orders that wait for goods: those are sorted by their next due day."""
+        return self.chosen_state in (self.OPEN, self.LATE)
+
+    def apply(self, orders: QuerySet) -> QuerySet:
+        """The orders of one state, with `next_due`, the due day of the open line that is due first.
+
+        An order is open while a line waits for goods, or has not been judged yet; it is late when such a line is past
+        its last day on time at its site; it is closed when nothing more will come.
+        """
+        chosen = self.cleaned_data
+        outcomes = LineOutcome.objects.filter(order=OuterRef("pk"), is_open=True)
+        first_due = outcomes.order_by("due_on").values("due_on")[:1]
+        rows = orders.annotate(next_due=Coalesce(Subquery(first_due), Value(FAR), output_field=DateField()))
+        if chosen.get("factory"):
+            rows = rows.filter(factory=chosen["factory"])
+        if self.chosen_state == self.LATE:
+            there = Cast(Func(F("line__site__time_zone"), Now(), function="timezone"), DateField())
+            rows = rows.filter(Exists(outcomes.filter(limit_on__lt=there)))
+        elif self.chosen_state != self.ALL:
+            judged = LineOutcome.objects.filter(order=OuterRef("pk"))
+            is_open = Q(Exists(outcomes)) | Q(~Exists(judged), closed_on__isnull=True)
+            rows = rows.filter(is_open if self.chosen_state == self.OPEN else ~is_open)
+        if text := chosen.get("q"):
+            products = PurchaseOrder.objects.filter(
+                Q(lines__product__code__icontains=text) | Q(lines__product__name__icontains=text)
+            )
+            rows = rows.filter(
+                Q(number__icontains=text) | Q(factory__name__icontains=text) | Q(factory__code__icontains=text)
+                | Q(pk__in=products.values("pk"))
+            )  # fmt: skip
+        return rows
+
+
+def _mentions(text: str, order: str, product: str) -> Q:
+    """Rows whose order, product or factory bears the text; `PO-2391/L2` looks for the order alone."""
+    number = text.partition("/")[0].strip() or text
+    return (
+        Q(**{f"{order}__number__icontains": number})
+        | Q(**{f"{product}__code__icontains": text})
+        | Q(**{f"{product}__name__icontains": text})
+        | Q(factory__name__icontains=text)
+        | Q(factory__code__icontains=text)
+    )

@@ -1,0 +1,33 @@
+"""URLs of production: orders, deliveries, inspections. The number of an order may hold slashes."""
+
+from django.urls import path
+
+from production.views import deliveries, inspections, order_changes, orders, receiving
+
+OF_ORDER = "orders/<str:factory>/<path:number>/"
+
+urlpatterns = [
+    path("orders/", orders.order_list, name="order_list"),
+    path("orders/new/", orders.order_new, name="order_new"),
+    path("orders/<str:number>/", orders.order_by_number, name="order_by_number"),
+    path(OF_ORDER + "lines/new/", orders.line_new, name="line_new"),
+    path(OF_ORDER + "confirm/", orders.order_confirm, name="order_confirm"),
+    path(OF_ORDER + "revisions/new/", order_changes.revision_new, name="revision_new"),
+    path(OF_ORDER + "revisions/<int:pk>/approve/", order_changes.revision_approve, name="revision_approve"),
+    path(OF_ORDER + "cancellations/new/", order_changes.cancellation_new, name="cancellation_new"),
+    path(OF_ORDER + "close-short/", order_changes.line_close_short, name="line_close_short"),
+    path(OF_ORDER + "close/", order_changes.order_close, name="order_close"),
+    path(OF_ORDER + "materials/new/", order_changes.movement_new, name="movement_new"),
+    path(OF_ORDER, orders.order_detail, name="order_detail"),
+    path("deliveries/", deliveries.delivery_list, name="delivery_list"),
+    path("deliveries/new/", receiving.delivery_new, name="delivery_new"),
+    path("deliveries/D-<int:pk>/", deliveries.delivery_detail, name="delivery_detail"),
+    path("deliveries/D-<int:pk>/undo/", deliveries.delivery_undo, name="delivery_undo"),
+    path("deliveries/D-<int:pk>/correct/", receiving.delivery_correct, name="delivery_correct"),
+    path("deliveries/D-<int:pk>/take-back/", deliveries.delivery_take_back, name="delivery_take_back"),
+    path("inspections/", inspections.inspection_list, name="inspection_list"),
+    path("inspections/new/", inspections.inspection_new, name="inspection_new"),
+    path("inspections/I-<int:pk>/", inspections.inspection_detail, name="inspection_detail"),
+    path("inspections/I-<int:pk>/approve/", inspections.inspection_approve, name="inspection_approve"),
+    path("r/<str:factory>/<path:number>/<str:line>", receiving.short_line, name="short_line"),
+]

@@ -1,0 +1,220 @@
+"""What arrived: the list and one delivery."""
+
+import datetime
+
+from django.contrib import messages
+from django.db import transaction
+from django.db.models import Sum
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from production.codes import full_code
+from production.exports import FORMATS, export
+from production.filters import DeliveryFilters, addressed, page_of
+from production.forms.deliveries import TakeBackForm, take_back
+from production.history import story
+from production.judging import standing, with_facts
+from production.models import Delivery, OrderLine
+from production.views.access import SeeOther, order_writers_only, readers_only, sees_notes
+from production.wording import amount, day, days, moment
+
+UNDO_WITHIN = datetime.timedelta(minutes=10)
+HEAD = ["Delivery", "Factory code", "Factory", "Order", "Line", "Product code", "Product", "Kind", "Quantity", "Unit",
+        "Received on", "Site", "Due", "Last day on time", "Days late", "Condition", "Lot", "Document"]  # fmt: skip
+
+
+@require_GET
+@readers_only
+def delivery_list(request):
+    filters = DeliveryFilters(request.GET, request.user)
+    found = filters.apply(Delivery.objects.visible_to(request.user).with_line().select_related("line__outcome"))
+    if request.GET.get("format") in FORMATS:
+        newest = found.newest_first().iterator(chunk_size=2000)
+        return export(request.GET["format"], "deliveries", HEAD, map(_cells, newest))
+    page = page_of(found, request, key="received_on", newest_first=True)
+    context = {
+        "filters": filters,
+        "rows": [_row(delivery) for delivery in page.rows],
+        "page": page,
+        "exports": [(kind.upper(), addressed(request.GET) + f"&format={kind}") for kind in FORMATS],
+        "may_log": request.user.writes_orders(),
+    }
+    return render(request, "production/delivery_list.html", context)
+
+
+def _outcome(line):
+    return getattr(line, "outcome", None)
+
+
+def _days_late(delivery) -> int | None:
+    """Days from the due day to this delivery; 0 within the last day on time, None where nothing is judged yet."""
+    outcome = _outcome(delivery.line)
+    if outcome is None or outcome.limit_on is None or delivery.kind == Delivery.Kind.REVERSAL:
+        return None
+    return (delivery.received_on - outcome.due_on).days if delivery.received_on > outcome.limit_on else 0
+
+
+def _row(delivery):
+    line, late = delivery.line, _days_late(delivery)
+    return {
+        "delivery": delivery,
+        "url": reverse("delivery_detail", args=[delivery.pk]),
+        "line": line.code,
+        "factory": line.order.factory.name,
+        "product": line.product.name,
+        "quantity": amount(delivery.quantity),
+        "unit": line.product.unit,
+        "received_on": day(delivery.received_on),
+        "site": delivery.site.name,
+        "late": days(late) if late else "",
+        "is_on_time": late == 0,
+        "is_reversal": delivery.kind == Delivery.Kind.REVERSAL,
+        "is_damaged": delivery.condition == Delivery.Condition.DAMAGED,
+    }
+
+
+def _cells(delivery):
+    line, outcome = delivery.line, _outcome(delivery.line)
+    return [
+        delivery.code, line.order.factory.code, line.order.factory.name, line.order.number, line.number,
+        line.product.code, line.product.name, delivery.kind, delivery.quantity, line.product.unit,
+        delivery.received_on, delivery.site.code, outcome and outcome.due_on, outcome and outcome.limit_on,
+        _days_late(delivery), delivery.condition, delivery.lot.code if delivery.lot else "", delivery.document,
+    ]  # fmt: skip
+
+
+@require_GET
+@readers_only
+def delivery_detail(request, pk):
+    delivery = get_object_or_404(Delivery.objects.visible_to(request.user).with_line(), pk=pk)
+    receipt = delivery.reverses or delivery
+    line = with_facts(OrderLine.objects.all()).get(pk=delivery.line_id)
+    where = standing(line)
+    parts = line.deliveries.select_related("site").order_by("received_on", "id")
+    reversals = [each for each in parts if each.reverses_id == receipt.pk]
+    still = receipt.quantity + sum(each.quantity for each in reversals)
+    context = {
+        "delivery": delivery,
+        "line": line,
+        "standing": where,
+        "is_reversal": delivery.kind == Delivery.Kind.REVERSAL,
+        "is_gone": still <= 0,
+        "facts": _facts(delivery, line, where, sees_notes(request.user)),
+        "parts": [_part(each, delivery) for each in parts],
+        "numbers": {"ordered": amount(where.ordered), "received": amount(where.received), "open": amount(where.open)},
+        "quantity": amount(delivery.quantity),
+        "inspections": _inspections(request, delivery),
+        "history": story(delivery, line.site.time_zone) if sees_notes(request.user) else [],
+        "may_undo": may_undo(request.user, delivery, timezone.now()) and still > 0,
+        "may_correct": request.user.writes_orders() and still > 0 and delivery == receipt,
+        "may_inspect": request.user.writes_inspections() and still > 0,
+        "late": _lateness(delivery, where),
+        "order_url": reverse("order_detail", args=[line.order.factory.code, line.order.number]),
+        "draft": f"delivery:{request.user.pk}:{full_code(line)}",
+    }
+    return render(request, "production/delivery_detail.html", context)
+
+
+def _facts(delivery, line, where, with_notes):
+    zone, at = delivery.site.time_zone, delivery.received_at
+    facts = [
+        (_("Promised"), day(line.promised_on)),
+        (_("Due, as agreed since"), day(where.due) if where.due and where.due != line.promised_on else None),
+        (_("Last day on time"), day(where.limit) if where.limit else None),
+        (_("Received"), moment(at, zone) if at else day(delivery.received_on)),
+        (_("Site"), delivery.site.name),
+        (_("Condition"), delivery.get_condition_display()),
+        (_("Damaged or wrong"), amount(delivery.damaged_quantity) if delivery.damaged_quantity else None),
+        (_("Reason"), delivery.reason),
+        (_("Lot"), delivery.lot.code if delivery.lot else None),
+        (_("Document"), delivery.document),
+        (_("Cartons"), amount(delivery.cartons) if delivery.cartons is not None else None),
+        (_("Logged"), moment(delivery.recorded_at, zone)),
+        (_("Logged by"), delivery.recorded_by if with_notes else None),
+        (_("Note"), delivery.note if with_notes else None),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _part(each, shown):
+    return {
+        "delivery": each,
+        "url": reverse("delivery_detail", args=[each.pk]),
+        "quantity": amount(each.quantity),
+        "received_on": day(each.received_on),
+        "site": each.site.name,
+        "is_reversal": each.kind == Delivery.Kind.REVERSAL,
+        "is_shown": each.pk == shown.pk,
+    }
+
+
+def _lateness(delivery, where):
+    """(status, word) of this delivery alone."""
+    if delivery.kind == Delivery.Kind.REVERSAL:
+        return "no_data", _("Taken back")
+    if where.limit is None:
+        return "no_data", _("No promised day")
+    if delivery.received_on > where.limit:
+        return "breach", _("%(days)s late") % {"days": days((delivery.received_on - where.due).days)}
+    return "ok", _("Came in time")
+
+
+def _inspections(request, delivery):
+    if delivery.lot is None:
+        return []
+    found = delivery.lot.inspections.visible_to(request.user).order_by("inspected_on", "id")
+    return [
+        {"inspection": each, "url": reverse("inspection_detail", args=[each.pk]), "on": day(each.inspected_on)}
+        for each in found
+    ]
+
+
+def may_undo(user, delivery, now) -> bool:
+    """Its author may take a delivery back for ten minutes without a reason."""
+    return (
+        user.writes_orders()
+        and delivery.kind == Delivery.Kind.RECEIPT
+        and delivery.recorded_by_id == user.pk
+        and now - delivery.recorded_at < UNDO_WITHIN
+    )
+
+
+@require_POST
+@order_writers_only
+def delivery_undo(request, pk):
+    """Takes a delivery back with a reversal; the delivery itself stays on record."""
+    delivery = get_object_or_404(Delivery.objects.visible_to(request.user).with_line(), pk=pk)
+    now = timezone.now()
+    if not may_undo(request.user, delivery, now):
+        messages.error(request, _("The ten minutes are over. Correct the delivery instead."))
+        return SeeOther(reverse("delivery_detail", args=[pk]))
+    with transaction.atomic():
+        OrderLine.objects.select_for_update().get(pk=delivery.line_id)
+        reversal = take_back(delivery, by=request.user, reason=_("Undone"), now=now)
+    if reversal:
+        messages.success(request, _("%(code)s is undone and counts no more.") % {"code": delivery.code})
+    else:
+        messages.info(request, _("%(code)s was taken back before.") % {"code": delivery.code})
+    return SeeOther(reverse("delivery_detail", args=[pk]))
+
+
+@order_writers_only
+def delivery_take_back(request, pk):
+    """Takes a delivery back without another in its place: it was logged on the wrong line, or never came."""
+    delivery = get_object_or_404(
+        Delivery.objects.visible_to(request.user).with_line(), pk=pk, kind=Delivery.Kind.RECEIPT
+    )
+    form = TakeBackForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            OrderLine.objects.select_for_update().get(pk=delivery.line_id)
+            take_back(delivery, by=request.user, reason=form.cleaned_data["reason"], now=timezone.now())
+        messages.success(request, _("%(code)s is taken back and counts no more.") % {"code": delivery.code})
+        return SeeOther(reverse("delivery_detail", args=[pk]))
+    back = delivery.reversals.aggregate(back=Sum("quantity"))["back"] or 0
+    context = {"delivery": delivery, "form": form, "standing_quantity": amount(delivery.quantity + back),
+               "unit": delivery.line.product.unit}  # fmt: skip
+    return render(request, "production/delivery_take_back.html", context, status=422 if form.errors else 200)

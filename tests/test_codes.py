@@ -1,0 +1,65 @@
+"""What people type and scan on the dock names the right order line."""
+
+import pytest
+
+from production import codes
+from production.models import OrderLine
+from tests import make
+
+
+@pytest.fixture
+def line(db):
+    factory = make.factory(code="VN-014")
+    return make.line(order=make.order(number="PO-2391", factory=factory), number="L2")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "PO-2391/L2",
+        "po2391 l2",
+        "PO-2391 / L2",
+        "ＰＯ－２３９１／Ｌ２",
+        "]Q1PO-2391/L2",
+        "\x02PO-2391/L2\r\n",
+        "VN-014/PO-2391/L2",
+        "https://plumbline.example/r/VN-014/PO-2391/L2?c=017",
+        "HTTPS://PLUMBLINE.EXAMPLE/R/VN-014/PO-2391/L2",
+        "pó-2391/l2",
+    ],
+)
+def test_a_whole_code_names_its_line_however_it_was_typed(line, typed):
+    make.line(order=line.order, number="L3")
+    found = codes.find_lines(OrderLine.objects, typed).first()
+    assert (found.pk, found.rank) == (line.pk, 0)
+
+
+@pytest.mark.parametrize("typed", ["2391", "391", "2391/l2", "PO-2391"])
+def test_the_last_digits_are_enough(line, typed):
+    make.line()
+    assert list(codes.find_lines(OrderLine.objects, typed)) == [line]
+
+
+@pytest.mark.parametrize("typed", ["", "  ", "/", "---", "91", "%%%", "\x00", "PO-2399/L2", "2391/L3", "___"])
+def test_what_names_nothing_finds_nothing(line, typed):
+    assert not codes.find_lines(OrderLine.objects, typed).exists()
+
+
+@pytest.mark.parametrize("number, typed", [("AW-100", "Ă-100"), ("DD-100", "đ-100"), ("PO-100", "pơ-100")])
+def test_letters_that_a_vietnamese_keyboard_has_eaten_are_found(db, number, typed):
+    line = make.line(order=make.order(number=number))
+    assert list(codes.find_lines(OrderLine.objects, typed)) == [line]
+
+
+def test_a_whole_order_number_comes_before_a_longer_one_that_ends_with_it(db):
+    short = make.line(order=make.order(number="391"))
+    long = make.line(order=make.order(number="2391"))
+    assert list(codes.find_lines(OrderLine.objects, "391")) == [short, long]
+
+
+def test_full_codes_tell_orders_of_two_factories_apart_and_may_hold_slashes(db):
+    first = make.line(order=make.order(number="PO/7"), number="1")
+    second = make.line(order=make.order(number="PO/7"), number="1")
+    assert list(codes.exact_line(OrderLine.objects, codes.full_code(first))) == [first]
+    assert list(codes.exact_line(OrderLine.objects, codes.full_code(second))) == [second]
+    assert not codes.exact_line(OrderLine.objects, "PO/7/1").exists()
