@@ -1,11 +1,12 @@
 """Who signs in."""
 
-from accounts.history import tracked
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+
+from accounts.history import tracked
 
 
 class UserQuerySet(models.QuerySet):

@@ -36,10 +36,8 @@ class Subject:
 class Policies:
     """Every policy, and which of them is in force for whom on a day (SCO-8)."""
 
-    def __init__(self, draft: Policy | None = None) -> None:
-        self.by_id: dict[Any, Policy] = {policy.pk: policy for policy in Policy.objects.all()}
-        if draft is not None:
-            self.by_id["draft"] = draft
+    def __init__(self, among: dict[Any, Policy] | None = None) -> None:
+        self.by_id = {policy.pk: policy for policy in Policy.objects.all()} if among is None else among
         self.versions = [
             grading.PolicyVersion(key, policy.effective_from, policy.factory_id, policy.category_id)
             for key, policy in self.by_id.items()
@@ -105,7 +103,7 @@ def evaluate(kind: str, days: Sequence[tuple[Factory, datetime.date]]) -> list[i
         for category in [None, *(pair for pair in policies.categories if (factory.pk, pair) in pairs)]
     ]
     with transaction.atomic():
-        return _store(kind, _judge_all(kind, subjects, policies, categories))
+        return _store(kind, judge_all(kind, subjects, policies, categories))
 
 
 def judge_as_known_on(factory: Factory, day: datetime.date) -> tuple[Policy, int, Judged]:
@@ -113,7 +111,7 @@ def judge_as_known_on(factory: Factory, day: datetime.date) -> tuple[Policy, int
     policies = Policies()
     categories = {category.pk: category for category in Category.objects.all()}
     with window_sums.as_known_on(day, [factory.pk]) as tables:
-        found = _judge_all(MONTH, [Subject(factory, None, day)], policies, categories, tables)
+        found = judge_all(MONTH, [Subject(factory, None, day)], policies, categories, tables)
     if not found:
         raise Policy.DoesNotExist(f"No policy is in force on {day}.")
     _, policy, window_days, judged = found[0]
@@ -128,13 +126,14 @@ def _factories(ids: Iterable[int] | None) -> list[Factory]:
     return list(chosen if ids is None else chosen.filter(pk__in=list(ids)))
 
 
-def _judge_all(
+def judge_all(
     kind: str,
     subjects: Sequence[Subject],
     policies: Policies,
     categories: dict[int, Category],
     tables: window_sums.Tables = window_sums.STORED,
 ) -> list[Judgement]:
+    """Every subject judged by the policy in force for it; nothing is stored. A constant number of statements."""
     asked: list[Asked] = []
     chosen: list[tuple[Subject, Policy, list[int]]] = []
     for subject in subjects:
@@ -210,7 +209,7 @@ def _store(kind: str, judgements: Sequence[Judgement]) -> list[int]:
             if previous:  # late facts make a revision; the grade that was published stays (SCO-8)
                 published, carried = previous["published_grade"], previous["is_carried"]
             else:
-                published, carried = _publish(judged, policy, before.get(subject.factory.pk, []))
+                published, carried = publication(judged, policy, before.get(subject.factory.pk, []))
         rows.append({
             "factory_id": key[0], "category_id": key[1], "kind": str(kind), "as_of": subject.as_of.isoformat(),
             "revision": previous["revision"] + 1 if previous else 1, "policy_id": policy.pk, "window_days": window_days,
@@ -249,7 +248,8 @@ def _published_before(judgements: Sequence[Judgement]) -> dict[int, list[dict[st
     return found
 
 
-def _publish(judged: Judged, policy: Policy, before: Sequence[dict[str, Any]]) -> tuple[str, bool]:
+def publication(judged: Judged, policy: Policy, before: Sequence[dict[str, Any]]) -> tuple[str, bool]:
+    """The grade to publish, and whether it is carried; `before` holds the earlier months, latest first (SCO-6, SCO-9)."""
     last = before[0] if before else None
     previous = last["published_grade"] if last and last["published_grade"] else None
     if judged.score is None:

@@ -4,13 +4,14 @@ import datetime
 import zoneinfo
 
 import pgtrigger
-from accounts.history import tracked
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+
+from accounts.history import tracked
 
 REBUILD = "PERFORM factories_rebuild_working_days(ids.id) FROM (SELECT DISTINCT {column} AS id FROM {source}) AS ids; RETURN NULL;"
 

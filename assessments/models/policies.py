@@ -14,7 +14,7 @@ from factories.models import Category, Factory
 
 
 def share(default, **options):
-    return models.DecimalField(max_digits=7, decimal_places=6, default=default, **options)
+    return models.DecimalField(max_digits=7, decimal_places=6, default=Decimal(default), **options)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import datetime
 import django.core.validators
+from decimal import Decimal
 import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.datetime
@@ -293,7 +294,7 @@ class Migration(migrations.Migration):
                 ('confirmed_on', models.DateField(blank=True, null=True, verbose_name='confirmed by the factory on')),
                 ('cycle_days', models.PositiveIntegerField(blank=True, null=True, verbose_name='contract cycle in days')),
                 ('closed_on', models.DateField(blank=True, null=True)),
-                ('loss_allowance', models.DecimalField(decimal_places=6, default='0.03', max_digits=9)),
+                ('loss_allowance', models.DecimalField(decimal_places=6, default=Decimal('0.03'), max_digits=9)),
                 ('loss_base', models.CharField(choices=[('net_issued', 'of the material consumed'), ('theoretical', 'of the theoretical consumption')], default='net_issued', max_length=12)),
                 ('note', models.TextField(blank=True)),
                 ('is_demo', models.BooleanField(default=False, editable=False)),
@@ -317,7 +318,7 @@ class Migration(migrations.Migration):
                 ('confirmed_on', models.DateField(blank=True, null=True, verbose_name='confirmed by the factory on')),
                 ('cycle_days', models.PositiveIntegerField(blank=True, null=True, verbose_name='contract cycle in days')),
                 ('closed_on', models.DateField(blank=True, null=True)),
-                ('loss_allowance', models.DecimalField(decimal_places=6, default='0.03', max_digits=9)),
+                ('loss_allowance', models.DecimalField(decimal_places=6, default=Decimal('0.03'), max_digits=9)),
                 ('loss_base', models.CharField(choices=[('net_issued', 'of the material consumed'), ('theoretical', 'of the theoretical consumption')], default='net_issued', max_length=12)),
                 ('note', models.TextField(blank=True)),
                 ('is_demo', models.BooleanField(default=False, editable=False)),

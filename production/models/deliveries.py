@@ -1,12 +1,11 @@
 """What arrived, and in which lots."""
 
-import pgtrigger
-from accounts.history import tracked
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from accounts.history import tracked
 from factories.models import Factory
 from production.marks import marks, sum_check
 from production.models.orders import OfFactory, OrderLine, within_calendar

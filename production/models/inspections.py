@@ -1,11 +1,11 @@
 """What was checked, and what was found."""
 
-from accounts.history import tracked
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from accounts.history import tracked
 from factories.models import Factory
 from production.marks import marks
 from production.models.deliveries import Lot

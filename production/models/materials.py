@@ -1,9 +1,9 @@
 """What material the seller gave, and got back."""
 
-from accounts.history import tracked
 from django.db import models
 from django.db.models import Q
 
+from accounts.history import tracked
 from factories.models import Factory
 from production.marks import marks, sum_check
 from production.models.orders import OfFactory, OrderMaterial, within_calendar

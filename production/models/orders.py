@@ -1,12 +1,14 @@
 """What was ordered, by when, on which terms, and what was agreed to change."""
 
+from decimal import Decimal
+
 import pgtrigger
-from accounts.history import tracked
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
+from accounts.history import tracked
 from factories.models import FIRST_DAY, LAST_DAY, Factory, WorkingCalendar
 from production.marks import marks, sum_check
 from production.models.products import BillOfMaterials, Material, Product, Site
@@ -49,7 +51,7 @@ class PurchaseOrder(models.Model):
     confirmed_on = models.DateField("confirmed by the factory on", null=True, blank=True)
     cycle_days = models.PositiveIntegerField("contract cycle in days", null=True, blank=True)
     closed_on = models.DateField(null=True, blank=True)
-    loss_allowance = models.DecimalField(max_digits=9, decimal_places=6, default="0.03")
+    loss_allowance = models.DecimalField(max_digits=9, decimal_places=6, default=Decimal("0.03"))
     loss_base = models.CharField(max_length=12, choices=LossBase, default=LossBase.NET_ISSUED)
     note = models.TextField(blank=True)
     is_demo = models.BooleanField(default=False, editable=False)

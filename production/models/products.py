@@ -1,10 +1,10 @@
 """What is made, of what, and where it is received."""
 
-from accounts.history import tracked
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
+from accounts.history import tracked
 from factories.models import Category, WorkingCalendar, code_is_plain, zone_exists
 from production.marks import marks
 
