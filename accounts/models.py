@@ -48,8 +48,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     name = models.CharField(max_length=120)
     role = models.CharField(max_length=12, choices=Role)
     time_zone = models.CharField(max_length=64, default="UTC")
-    theme = models.CharField(max_length=5, choices=[("", "As the device"), ("light", "Light"), ("dark", "Dark")],
-                             blank=True, default="")
+    theme = models.CharField(
+        max_length=5, choices=[("", "As the device"), ("light", "Light"), ("dark", "Dark")], blank=True, default=""
+    )
     is_active = models.BooleanField(default=True)
     joined_at = models.DateTimeField(default=timezone.now)
 
@@ -62,7 +63,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         ordering = ["email"]
         constraints = [
             models.UniqueConstraint(
-                Lower("email"), name="one_account_per_email", violation_error_message="Somebody already uses this e-mail."
+                Lower("email"),
+                name="one_account_per_email",
+                violation_error_message="Somebody already uses this e-mail.",
             ),
             models.CheckConstraint(
                 condition=models.Q(role__in=["manager", "buyer", "inspector", "officer", "admin", "contact"]),

@@ -1,6 +1,7 @@
 """What if: a draft policy on the last closed months, before it is saved. Nothing is stored."""
 
 import datetime
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -84,7 +85,9 @@ def compare(draft: Policy, yesterday: datetime.date, months: int = 12) -> Compar
 
 def _with(draft: Policy) -> Policies:
     policies = Policies()
-    replaced = Policy(**{name: value for name, value in vars(draft).items() if not name.startswith("_") and name != "id"})
+    replaced = Policy(
+        **{name: value for name, value in vars(draft).items() if not name.startswith("_") and name != "id"}
+    )
     replaced.effective_from = FOREVER
     kept = {
         key: policy
@@ -113,7 +116,7 @@ def _side(
             side.months[factory.pk, end] = Month(
                 str(found.score) if found.score is not None else None, grade, _in_breach(found)
             )
-    for before, after in zip(ends, ends[1:], strict=False):
+    for before, after in itertools.pairwise(ends):
         for factory in factories:
             was, now = side.months[factory.pk, before].breaches, side.months[factory.pk, after].breaches
             side.opened += len(now - was)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from assessments import messages
@@ -50,7 +50,9 @@ def review(evaluation_ids: Sequence[int], on: datetime.date, night: bool = False
             .order_by("as_of", "pk")
         )
         happened = _review_rates(evaluations, night)
-        happened += _open_events(on, night, {evaluation.factory_id for evaluation in evaluations} if not night else None)
+        happened += _open_events(
+            on, night, {evaluation.factory_id for evaluation in evaluations} if not night else None
+        )
         if not quiet:
             messages.tell(happened)
         return [breach for breach, _ in happened]
@@ -73,8 +75,10 @@ def resolve(breach: Breach, user: Any, reason: str, on: datetime.date) -> bool:
     if not may_resolve(breach):
         return False
     with transaction.atomic():
-        won = Breach.objects.live().filter(pk=breach.pk).update(
-            state=Breach.State.RESOLVED, resolved_at=timezone.now(), resolved_on=on, reason=reason
+        won = (
+            Breach.objects.live()
+            .filter(pk=breach.pk)
+            .update(state=Breach.State.RESOLVED, resolved_at=timezone.now(), resolved_on=on, reason=reason)
         )
         if won:
             BreachStep.objects.create(breach=breach, on=on, what="resolved", by=user, note=reason)
@@ -115,10 +119,13 @@ def _review_rates(evaluations: Sequence[Evaluation], night: bool) -> list[tuple[
     if changed:
         Breach.objects.bulk_update(
             changed,
-            ["state", "severity", "ok_streak", "stepped_on", "evidence_on", "value", "limit", "latest", "resolved_on", "resolved_at"],
-        )
+            ["state", "severity", "ok_streak", "stepped_on", "evidence_on", "value", "limit", "latest", "resolved_on", "resolved_at",
+             "acknowledged_at", "acknowledged_by"],
+        )  # fmt: skip
     BreachStep.objects.bulk_create(
-        BreachStep(breach=breach, on=breach.latest.as_of if breach.latest else breach.opened_on, what=what, value=breach.value)
+        BreachStep(
+            breach=breach, on=breach.latest.as_of if breach.latest else breach.opened_on, what=what, value=breach.value
+        )
         for breach, what in happened
     )
     return happened
@@ -153,28 +160,41 @@ def ceiling(name: str, measure: dict[str, Any]) -> Fraction:
     return 1 - Fraction(measure["limit"]) if name == Measure.OTIF else Fraction(measure["limit"])
 
 
+# The last revision of each night counts; a night without data neither breaks a run of watches nor belongs to it.
+WATCHES = """
+WITH nights AS (
+    SELECT DISTINCT ON (factory_id, category_id, as_of) factory_id, category_id, as_of, measures
+    FROM assessments_evaluation
+    WHERE kind = 'night' AND factory_id = ANY(%(factories)s) AND as_of < %(before)s AND as_of >= %(from)s
+    ORDER BY factory_id, category_id, as_of, revision DESC
+), statuses AS (
+    SELECT n.factory_id, n.category_id, m.name, n.as_of, n.measures -> m.name ->> 'status' AS status
+    FROM nights n CROSS JOIN unnest(ARRAY['defect', 'otif', 'loss']) AS m (name)
+), runs AS (
+    SELECT *, max(as_of) FILTER (WHERE status <> 'watch') OVER (PARTITION BY factory_id, category_id, name) AS broken_on
+    FROM statuses WHERE status <> 'no_data'
+)
+SELECT factory_id, category_id, name, count(*) FROM runs
+WHERE status = 'watch' AND (broken_on IS NULL OR as_of > broken_on) GROUP BY factory_id, category_id, name
+"""
+
+
 def _watch_nights(evaluations: Sequence[Evaluation]) -> dict[str, int]:
-    """Per key: 1 if the last night before with data was a watch."""
+    """Per key: how many nights with data, up to the night before, were watches without another in between."""
     if not evaluations:
         return {}
     nights: dict[str, int] = {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT ON (e.factory_id, e.category_id, m.name) e.factory_id, e.category_id, m.name, "
-            "e.measures -> m.name ->> 'status' FROM assessments_evaluation e "
-            "CROSS JOIN unnest(ARRAY['defect', 'otif', 'loss']) AS m (name) "
-            "WHERE e.kind = 'night' AND e.factory_id = ANY(%s) AND e.as_of < %s AND e.as_of >= %s "
-            "AND e.measures -> m.name ->> 'status' <> 'no_data' "
-            "ORDER BY e.factory_id, e.category_id, m.name, e.as_of DESC, e.revision DESC",
-            [
-                [evaluation.factory_id for evaluation in evaluations],
-                min(evaluation.as_of for evaluation in evaluations),
-                min(evaluation.as_of for evaluation in evaluations) - datetime.timedelta(days=CATCH_UP_DAYS),
-            ],
+            WATCHES,
+            {
+                "factories": [evaluation.factory_id for evaluation in evaluations],
+                "before": min(evaluation.as_of for evaluation in evaluations),
+                "from": min(evaluation.as_of for evaluation in evaluations) - datetime.timedelta(days=CATCH_UP_DAYS),
+            },
         )
-        for factory, category, name, status in cursor.fetchall():
-            if status == "watch":
-                nights[key(factory, METRICS[name], f"category:{category}" if category else "all")] = 1
+        for factory, category, name, count in cursor.fetchall():
+            nights[key(factory, METRICS[name], f"category:{category}" if category else "all")] = count
     return nights
 
 
@@ -194,7 +214,9 @@ def _standing(breach: Breach | None) -> Standing:
 
 
 def _rules(policy: Policy) -> Rules:
-    return Rules(policy.on_delay_watch, policy.off_delay_ok, Fraction(policy.clear_ratio), policy.reopen_days, policy.stale_days)
+    return Rules(
+        policy.on_delay_watch, policy.off_delay_ok, Fraction(policy.clear_ratio), policy.reopen_days, policy.stale_days
+    )
 
 
 def _opened(item: Found, after: Standing, again: Breach | None) -> Breach | None:
@@ -204,7 +226,7 @@ def _opened(item: Found, after: Standing, again: Breach | None) -> Breach | None
     )  # fmt: skip
     if again:
         breach.resolved_on = breach.resolved_at = breach.acknowledged_at = breach.acknowledged_by = None
-        breach.opened_at = timezone.now()
+        breach.opened_at, breach.reason = timezone.now(), ""
     breach.state, breach.severity, breach.flaps, breach.ok_streak = after.state, after.severity, after.flaps, 0
     breach.stepped_on, breach.evidence_on = after.stepped_on, after.evidence_on
     _value(breach, item)
@@ -219,6 +241,8 @@ def _apply(breach: Breach, after: Standing, item: Found) -> None:
     breach.stepped_on, breach.evidence_on, breach.resolved_on = after.stepped_on, after.evidence_on, after.resolved_on
     if breach.state == Breach.State.RESOLVED:
         breach.resolved_at = timezone.now()
+    if breach.state == Breach.State.OPEN:  # raised to a breach: nobody has that in hand yet
+        breach.acknowledged_at = breach.acknowledged_by = None
     _value(breach, item)
 
 
@@ -236,9 +260,16 @@ def _insert(breaches: Sequence[Breach]) -> dict[str, Breach]:
     """Inserts; one whose key is live already, through another worker, is left out."""
     made = {}
     for breach in breaches:
-        if not Breach.objects.live().filter(key=breach.key).exists():
-            breach.save(force_insert=True)
-            made[breach.key] = breach
+        if Breach.objects.live().filter(key=breach.key).exists():
+            continue
+        try:
+            with transaction.atomic():
+                breach.save(force_insert=True)
+        except IntegrityError as refused:  # opened between the look and the insert; any other law is a bug of ours
+            if getattr(getattr(refused.__cause__, "diag", None), "constraint_name", "") != "one_live_breach_per_key":
+                raise
+            continue
+        made[breach.key] = breach
     return made
 
 
@@ -287,7 +318,9 @@ def _open_events(on: datetime.date, night: bool, factories: set[int] | None) -> 
         })  # fmt: skip
         ids = [row[0] for row in cursor.fetchall()]
     opened = list(
-        Breach.objects.filter(pk__in=ids).select_related("factory", "order", "lot", "order_material__material").order_by("pk")
+        Breach.objects.filter(pk__in=ids)
+        .select_related("factory", "order", "lot", "order_material__material")
+        .order_by("pk")
     )
     BreachStep.objects.bulk_create(
         BreachStep(breach=breach, on=breach.opened_on, what="opened", value=breach.value) for breach in opened

@@ -60,7 +60,9 @@ class Policies:
 def evaluate_live(now: datetime.datetime, factories: Iterable[int] | None = None) -> list[int]:
     """Judges each factory's current local day; gives the ids of the evaluations that are new."""
     chosen = _factories(factories)
-    return evaluate(LIVE, [(factory, now.astimezone(zoneinfo.ZoneInfo(factory.time_zone)).date()) for factory in chosen])
+    return evaluate(
+        LIVE, [(factory, now.astimezone(zoneinfo.ZoneInfo(factory.time_zone)).date()) for factory in chosen]
+    )
 
 
 def evaluate_night(day: datetime.date, factories: Iterable[int] | None = None) -> list[int]:
@@ -160,7 +162,9 @@ def judge_all(
     for subject, policy, options in sorted(taken, key=lambda item: item[0].category is None):
         alpha = policy.alpha_month if kind == MONTH else policy.alpha_rolling
         gating = breached.get((subject.factory.pk, subject.as_of), []) if subject.category is None else []
-        length, judged = _first_sufficient(subject, policy, alpha, options, subject.factory.pk in supplied, gating, categories)
+        length, judged = _first_sufficient(
+            subject, policy, alpha, options, subject.factory.pk in supplied, gating, categories
+        )
         if subject.category is not None:
             breached.setdefault((subject.factory.pk, subject.as_of), []).extend(
                 f"{name}:{subject.category.code}"
@@ -183,7 +187,9 @@ def _first_sufficient(
     """The shortest window with enough data (SCO-7), else the last one tried."""
     category = subject.category or categories[subject.factory.category_id]
     for place, (length, window, found) in enumerate(options):
-        judged = judge(sums_of(window, found), policy, category, alpha, subject.as_of, supplied, gating, found.evidence_on)
+        judged = judge(
+            sums_of(window, found), policy, category, alpha, subject.as_of, supplied, gating, found.evidence_on
+        )
         if judged.sufficient:
             if place:
                 judged.flags.append(windows.EXTENDED_WINDOW)
@@ -194,12 +200,19 @@ def _first_sufficient(
 def _store(kind: str, judgements: Sequence[Judgement]) -> list[int]:
     if not judgements:
         return []
-    newest = _newest(kind, {subject.factory.pk for subject, *_ in judgements}, {subject.as_of for subject, *_ in judgements})
+    newest = _newest(
+        kind, {subject.factory.pk for subject, *_ in judgements}, {subject.as_of for subject, *_ in judgements}
+    )
     before = _published_before(judgements) if kind == MONTH else {}
     rows = []
     for subject, policy, window_days, judged in judgements:
         key = (subject.factory.pk, subject.category.pk if subject.category else None, subject.as_of)
-        facts = {"window": window_days, "kind": str(kind), "gates": judged.gates, "supplied": judged.measures["loss"]["applicable"]}
+        facts = {
+            "window": window_days,
+            "kind": str(kind),
+            "gates": judged.gates,
+            "supplied": judged.measures["loss"]["applicable"],
+        }
         fingerprint = digest(judged.sums, policy.pk, facts)
         previous = newest.get(key)
         if previous and previous["digest"] == fingerprint:

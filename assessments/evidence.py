@@ -1,4 +1,4 @@
-"""The rows behind each number: exactly the counted ones of an evaluation's window, and those left out with the reason."""
+"""The rows behind each number: the counted ones of an evaluation's window, and those left out with the reason."""
 
 import datetime
 from collections.abc import Callable
@@ -55,7 +55,10 @@ def counted(evaluation: Evaluation, measure: str, found: QuerySet) -> Counted:
     sums = SUMS[measure](evaluation)
     got = found.order_by().aggregate(every=Count("pk"), num=sums[0], den=sums[1], **parts)
     return Counted(
-        got["every"], {part: got[part.replace("-", "_")] for part in SPLITS[measure]}, got["num"] or Decimal(0), got["den"] or Decimal(0)
+        got["every"],
+        {part: got[part.replace("-", "_")] for part in SPLITS[measure]},
+        got["num"] or Decimal(0),
+        got["den"] or Decimal(0),
     )
 
 
@@ -70,7 +73,9 @@ def not_counted(evaluation: Evaluation, measure: str) -> QuerySet | None:
     if measure == "otif":
         first, last = window(evaluation, measure)
         lines = LineOutcome.objects.filter(factory=evaluation.factory_id)
-        lines = lines.filter(Q(state=LineOutcome.State.UNMEASURABLE) | Q(state=LineOutcome.State.EXCLUDED, limit_on__range=(first, last)))
+        lines = lines.filter(
+            Q(state=LineOutcome.State.UNMEASURABLE) | Q(state=LineOutcome.State.EXCLUDED, limit_on__range=(first, last))
+        )
         return _scoped(evaluation, lines).order_by("state", "line_id")
     if measure == "defect":
         first, last = window(evaluation, measure)
@@ -113,13 +118,13 @@ def _lines(evaluation: Evaluation) -> QuerySet:
     first, last = window(evaluation, "otif")
     found = LineOutcome.objects.filter(factory=evaluation.factory_id).counted().due_between(first, last)
     age = Func(
-        Value(evaluation.as_of), F("due_on"), template="(%(expressions)s)", arg_joiner="::date - ", output_field=IntegerField()
+        Value(evaluation.as_of),
+        F("due_on"),
+        template="(%(expressions)s)",
+        arg_joiner="::date - ",
+        output_field=IntegerField(),
     )  # days, where a subtraction in Django would give an interval
-    return (
-        _scoped(evaluation, found)
-        .annotate(age=Coalesce("days_late", age))
-        .order_by("is_otif", "-age", "-line_id")
-    )
+    return _scoped(evaluation, found).annotate(age=Coalesce("days_late", age)).order_by("is_otif", "-age", "-line_id")
 
 
 def _lots(evaluation: Evaluation) -> QuerySet:
@@ -127,13 +132,15 @@ def _lots(evaluation: Evaluation) -> QuerySet:
     found = LotOutcome.objects.filter(factory=evaluation.factory_id).between(first, last)
     bad = F("critical") + F("major")
     share = ExpressionWrapper(Cast(bad, RATIO) / F("inspected"), output_field=RATIO)
-    return _scoped(evaluation, found).annotate(bad=bad, bad_share=share).order_by("-bad_share", "-inspected_on", "-lot_id")
+    return (
+        _scoped(evaluation, found).annotate(bad=bad, bad_share=share).order_by("-bad_share", "-inspected_on", "-lot_id")
+    )
 
 
 def _materials(evaluation: Evaluation) -> QuerySet:
     first, last = window(evaluation, "loss")
     found = MaterialOutcome.objects.filter(factory=evaluation.factory_id, closed_on__range=(first, last))
-    return _scoped(evaluation, found).order_by("-excess", "-value_loss", "-order_material_id")
+    return _scoped(evaluation, found).order_by("-charge", "-value_loss", "-order_material_id")
 
 
 def _parts(measure: str) -> dict[str, Q]:

@@ -22,8 +22,10 @@ class FactoryFilter(forms.Form):
     country = forms.ChoiceField(label=_("Country"), required=False)
     category = forms.ChoiceField(label=_("Category"), required=False)
 
-    def __init__(self, data: QueryDict, countries: Sequence[tuple], categories: Sequence[tuple]):
-        super().__init__(data)
+    def __init__(
+        self, data: QueryDict, countries: Sequence[tuple], categories: Sequence[tuple], auto_id: str = "id_%s"
+    ):
+        super().__init__(data, auto_id=auto_id)
         self.fields["country"].choices = [("", _("Every country")), *countries]
         self.fields["category"].choices = [("", _("Every category")), *categories]
 

@@ -15,15 +15,22 @@ from assessments.models import Policy
 
 
 class AcknowledgeForm(forms.Form):
-    note = forms.CharField(label=_("Note"), max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 3}),
-                           help_text=_("What is being done, or who was asked."))  # fmt: skip
+    note = forms.CharField(
+        label=_("Note"),
+        max_length=500,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("What is being done, or who was asked."),
+    )
 
 
 class ResolveForm(forms.Form):
     reason = forms.CharField(
-        label=_("Reason"), max_length=200, error_messages={"required": _("Say why it is resolved.")},
+        label=_("Reason"),
+        max_length=200,
+        error_messages={"required": _("Say why it is resolved.")},
         help_text=_("Why it is over, for those who read this later."),
-    )  # fmt: skip
+    )
 
 
 class PercentField(forms.CharField):
@@ -32,7 +39,12 @@ class PercentField(forms.CharField):
     widget = forms.TextInput(attrs={"class": "w-s", "inputmode": "decimal", "autocomplete": "off"})
 
     def to_python(self, value: Any) -> Decimal | None:
-        text = unicodedata.normalize("NFKC", super().to_python(value)).replace("%", "").replace("\u202f", "").replace(" ", "")
+        text = (
+            unicodedata.normalize("NFKC", super().to_python(value))
+            .replace("%", "")
+            .replace("\u202f", "")
+            .replace(" ", "")
+        )
         if not text:
             return None
         if re.fullmatch(r"\d+,\d{1,2}", text):  # a decimal comma; "1,000" is not a percentage
@@ -42,7 +54,9 @@ class PercentField(forms.CharField):
         except InvalidOperation:
             number = None
         if number is None or not number.is_finite():
-            raise ValidationError(_("“%(value)s” is not a percentage. Type a number such as 3 or 2.5."), params={"value": value})
+            raise ValidationError(
+                _("“%(value)s” is not a percentage. Type a number such as 3 or 2.5."), params={"value": value}
+            )
         if not 0 <= number <= 100:
             raise ValidationError(_("%(value)s is not between 0 and 100 %%."), params={"value": value})
         if number != number.quantize(Decimal("0.0001")):
@@ -60,9 +74,8 @@ class PercentField(forms.CharField):
 
 
 PERCENTS = [
-    field.name for field in Policy._meta.fields
-    if field.get_internal_type() == "DecimalField" and field.max_digits == 7
-]  # fmt: skip
+    field.name for field in Policy._meta.fields if field.get_internal_type() == "DecimalField" and field.max_digits == 7
+]
 GROUPS = [
     (_("Defect rate"), ["defect_target", "defect_limit", "defect_zero"]),
     (_("Defect rate of soft goods"), ["soft_defect_target", "soft_defect_limit", "soft_defect_zero"]),
@@ -70,30 +83,62 @@ GROUPS = [
     (_("Material loss"), ["loss_target", "loss_limit", "loss_zero"]),
     (_("Weights"), ["defect_weight", "otif_weight", "loss_weight"]),
     (_("Grades"), ["excellent_from", "good_from", "passing_from", "hysteresis_margin", "carry_max"]),
-    (_("Data needed"), ["min_units", "min_lots", "min_lines", "min_orders", "min_units_confirm", "min_coverage", "window_days",
-                        "fallback_days"]),
+    (
+        _("Data needed"),
+        [
+            "min_units",
+            "min_lots",
+            "min_lines",
+            "min_orders",
+            "min_units_confirm",
+            "min_coverage",
+            "window_days",
+            "fallback_days",
+        ],
+    ),
     (_("Proof"), ["alpha_month", "alpha_rolling"]),
     (_("Breaches"), ["on_delay_watch", "off_delay_ok", "clear_ratio", "reopen_days", "stale_days"]),
-]  # fmt: skip
+]
 MAIN_GROUPS = 6  # the groups that are open on the page; the others are folded
 VALUES = [name for _label, names in GROUPS for name in names]
 SCOPE = ["factory", "category", "effective_from", "note"]
 LABELS = {
-    "defect_target": _("Target"), "defect_limit": _("Ceiling"), "defect_zero": _("No points from"),
-    "soft_defect_target": _("Target"), "soft_defect_limit": _("Ceiling"), "soft_defect_zero": _("No points from"),
-    "otif_target": _("Target"), "otif_floor": _("Floor"), "otif_zero": _("No points below"),
-    "loss_target": _("Target"), "loss_limit": _("Limit"), "loss_zero": _("No points from"),
-    "defect_weight": _("Defect rate"), "otif_weight": _("On time in full"), "loss_weight": _("Material loss"),
-    "excellent_from": _("Excellent from"), "good_from": _("Good from"), "passing_from": _("Passing from"),
-    "hysteresis_margin": _("Margin before a grade moves at once"), "carry_max": _("Months a grade is kept without data"),
-    "min_units": _("Units inspected"), "min_lots": _("Lots inspected"), "min_lines": _("Lines due"),
-    "min_orders": _("Orders closed"), "min_units_confirm": _("Units before a limit can be proven broken"),
-    "min_coverage": _("Share of deliveries inspected"), "window_days": _("Days that count"),
-    "fallback_days": _("Days that count where data are few"), "alpha_month": _("Chance of a false alarm, month"),
-    "alpha_rolling": _("Chance of a false alarm, every day"), "on_delay_watch": _("Nights on watch before it opens"),
-    "off_delay_ok": _("Clear nights before it resolves"), "clear_ratio": _("Clear below this share of the limit"),
-    "reopen_days": _("Days in which a relapse opens the same one"), "stale_days": _("Days without data before it ends"),
-}  # fmt: skip
+    "defect_target": _("Target"),
+    "defect_limit": _("Ceiling"),
+    "defect_zero": _("No points from"),
+    "soft_defect_target": _("Target"),
+    "soft_defect_limit": _("Ceiling"),
+    "soft_defect_zero": _("No points from"),
+    "otif_target": _("Target"),
+    "otif_floor": _("Floor"),
+    "otif_zero": _("No points below"),
+    "loss_target": _("Target"),
+    "loss_limit": _("Limit"),
+    "loss_zero": _("No points from"),
+    "defect_weight": _("Defect rate"),
+    "otif_weight": _("On time in full"),
+    "loss_weight": _("Material loss"),
+    "excellent_from": _("Excellent from"),
+    "good_from": _("Good from"),
+    "passing_from": _("Passing from"),
+    "hysteresis_margin": _("Margin before a grade moves at once"),
+    "carry_max": _("Months a grade is kept without data"),
+    "min_units": _("Units inspected"),
+    "min_lots": _("Lots inspected"),
+    "min_lines": _("Lines due"),
+    "min_orders": _("Orders closed"),
+    "min_units_confirm": _("Units before a breach is proven"),
+    "min_coverage": _("Share of deliveries inspected"),
+    "window_days": _("Days that count"),
+    "fallback_days": _("Days that count where data are few"),
+    "alpha_month": _("Chance of a false alarm, month"),
+    "alpha_rolling": _("Chance of a false alarm, every day"),
+    "on_delay_watch": _("Nights on watch before it opens"),
+    "off_delay_ok": _("Clear nights before it resolves"),
+    "clear_ratio": _("Clear below (share of the limit)"),
+    "reopen_days": _("Days in which a relapse reopens it"),
+    "stale_days": _("Days without data before it ends"),
+}
 
 
 class PolicyForm(forms.ModelForm):
@@ -106,7 +151,13 @@ class PolicyForm(forms.ModelForm):
             "effective_from": forms.DateInput(attrs={"type": "date", "class": "w-m"}),
             "note": forms.TextInput(attrs={"autocomplete": "off"}),
         }
-        labels = {**LABELS, "factory": _("Factory"), "category": _("Category"), "effective_from": _("In force from"), "note": _("Why")}
+        labels = {
+            **LABELS,
+            "factory": _("Factory"),
+            "category": _("Category"),
+            "effective_from": _("In force from"),
+            "note": _("Why"),
+        }
 
     def __init__(self, *args: Any, factories: Any, today: datetime.date, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -115,7 +166,9 @@ class PolicyForm(forms.ModelForm):
             self.fields[name] = PercentField(label=LABELS[name], error_messages={"required": _("Type a percentage.")})
         for name in VALUES:
             if name not in PERCENTS:
-                self.fields[name].widget = forms.TextInput(attrs={"class": "w-s", "inputmode": "decimal", "autocomplete": "off"})
+                self.fields[name].widget = forms.TextInput(
+                    attrs={"class": "w-s", "inputmode": "decimal", "autocomplete": "off"}
+                )
         self.fields["factory"].queryset = factories
         self.fields["factory"].empty_label = _("Every factory")
         self.fields["category"].empty_label = _("Every category")
@@ -124,7 +177,9 @@ class PolicyForm(forms.ModelForm):
     def clean_effective_from(self) -> datetime.date:
         first = self.cleaned_data["effective_from"]
         if first < self.today:
-            raise ValidationError(_("A version cannot begin in the past: published grades stay as they are. Use today or a later day."))
+            raise ValidationError(
+                _("A version cannot begin in the past: published grades stay as they are. Use today or a later day.")
+            )
         return first
 
     def groups(self) -> list[tuple[Any, list[forms.BoundField]]]:

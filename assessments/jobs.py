@@ -70,7 +70,12 @@ def _one_night(day: datetime.date) -> list[int]:
 def _months_to_do(yesterday: datetime.date) -> list[datetime.date]:
     """Last days of the closed months to judge: those since the last one judged, or only the last one on a new system."""
     last = windows.closed_month(yesterday).last
-    newest = JobSlot.objects.filter(job="month", finished_at__isnull=False).order_by("-slot").values_list("slot", flat=True).first()
+    newest = (
+        JobSlot.objects.filter(job="month", finished_at__isnull=False)
+        .order_by("-slot")
+        .values_list("slot", flat=True)
+        .first()
+    )
     months = [last]
     while newest and len(months) < MONTHS_BACK and f"{months[0]:%Y-%m}" > newest:
         months.insert(0, months[0].replace(day=1) - datetime.timedelta(days=1))
@@ -78,10 +83,18 @@ def _months_to_do(yesterday: datetime.date) -> list[datetime.date]:
 
 
 def _nights_to_do(yesterday: datetime.date) -> list[datetime.date]:
-    newest = JobSlot.objects.filter(job="night", finished_at__isnull=False).order_by("-slot").values_list("slot", flat=True).first()
+    newest = (
+        JobSlot.objects.filter(job="night", finished_at__isnull=False)
+        .order_by("-slot")
+        .values_list("slot", flat=True)
+        .first()
+    )
     if newest is None:
         return [yesterday]
-    first = max(datetime.date.fromisoformat(newest) + datetime.timedelta(days=1), yesterday - datetime.timedelta(days=NIGHTS_BACK - 1))
+    first = max(
+        datetime.date.fromisoformat(newest) + datetime.timedelta(days=1),
+        yesterday - datetime.timedelta(days=NIGHTS_BACK - 1),
+    )
     return [first + datetime.timedelta(days=n) for n in range((yesterday - first).days + 1)]
 
 
@@ -96,11 +109,16 @@ def _once(job: str, slot: str, work: Callable[[], Sized]) -> list[str]:
         if claimed is None:
             return []
         rows = len(work())
-        cursor.execute("UPDATE assessments_jobslot SET finished_at = clock_timestamp(), rows = %s WHERE id = %s", [rows, claimed[0]])
+        cursor.execute(
+            "UPDATE assessments_jobslot SET finished_at = clock_timestamp(), rows = %s WHERE id = %s",
+            [rows, claimed[0]],
+        )
     return [f"{job} {slot}"]
 
 
-def judge_day(day: datetime.date, factories: list[int] | None = None, months: int = 0, quiet: bool = False) -> dict[str, int]:
+def judge_day(
+    day: datetime.date, factories: list[int] | None = None, months: int = 0, quiet: bool = False
+) -> dict[str, int]:
     """Judges a closed day as the night job would, after `months` closed months before it; counts of what is new."""
     with transaction.atomic():
         rollups.rebuild()
@@ -121,5 +139,3 @@ def judge_day(day: datetime.date, factories: list[int] | None = None, months: in
 def newest_evaluation_at() -> datetime.datetime | None:
     """When anything was last judged; pages show it as "data as of"."""
     return Evaluation.objects.order_by("-id").values_list("computed_at", flat=True).first()
-
-

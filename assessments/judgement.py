@@ -90,7 +90,9 @@ def judge(
     lot_weighted = Fraction(amount("sum_rate")) / lots if lots else None
     weighted = Fraction(amount("sum_q_rate")) / Fraction(amount("sum_q")) if amount("sum_q") else None
     coverage, low_coverage = measures.coverage(
-        amount("qty_delivered_inspected"), amount("qty_delivered") - amount("qty_delivered_inspected"), policy.min_coverage
+        amount("qty_delivered_inspected"),
+        amount("qty_delivered") - amount("qty_delivered_inspected"),
+        policy.min_coverage,
     )
     flags = []
     if inspected and (

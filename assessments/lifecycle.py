@@ -59,7 +59,9 @@ def step(standing: Standing, seen: Seen, rules: Rules) -> tuple[Standing, str | 
         return standing, None
     if standing.is_live:
         return _live(standing, seen, rules)
-    opens = seen.status == "breach" or (seen.status == "watch" and seen.is_night and seen.watch_nights >= rules.on_delay_watch)
+    opens = seen.status == "breach" or (
+        seen.status == "watch" and seen.is_night and seen.watch_nights >= rules.on_delay_watch
+    )
     if not opens:
         return standing, None
     again = (
@@ -82,15 +84,19 @@ def _live(standing: Standing, seen: Seen, rules: Rules) -> tuple[Standing, str |
     if not seen.is_night:
         return standing, None
     if seen.status == "no_data" or seen.badness is None:
-        since = standing.evidence_on or standing.stepped_on
+        since = max(filter(None, (standing.evidence_on, seen.evidence_on)), default=standing.stepped_on)
         if since is not None and (seen.on - since).days >= rules.stale_days:
             return replace(standing, state="resolved", resolved_on=seen.on, stepped_on=seen.on), "resolved"
         return replace(standing, stepped_on=seen.on), None
     if seen.status != "ok":
         return _counted(replace(standing, ok_streak=0), seen), None
-    new_evidence = seen.evidence_on is not None and (standing.evidence_on is None or seen.evidence_on > standing.evidence_on)
-    if not new_evidence or seen.badness > rules.clear_ratio * seen.ceiling:
+    new_evidence = seen.evidence_on is not None and (
+        standing.evidence_on is None or seen.evidence_on > standing.evidence_on
+    )
+    if not new_evidence:
         return replace(standing, stepped_on=seen.on), None
+    if seen.badness > rules.clear_ratio * seen.ceiling:
+        return _counted(standing, seen), None  # these records are known now: the next clear night needs others
     cleared = _counted(replace(standing, ok_streak=standing.ok_streak + 1), seen)
     if cleared.ok_streak < rules.off_delay_ok:
         return cleared, None

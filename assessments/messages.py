@@ -170,4 +170,3 @@ def day(value: Any) -> str:
 
 
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-

@@ -54,7 +54,14 @@ def newest(kind: str) -> Subquery:
 
 
 def open_breach_count() -> Coalesce:
-    counted = Breach.objects.live().filter(factory=OuterRef("pk")).order_by().values("factory").annotate(n=Count("id")).values("n")
+    counted = (
+        Breach.objects.live()
+        .filter(factory=OuterRef("pk"))
+        .order_by()
+        .values("factory")
+        .annotate(n=Count("id"))
+        .values("n")
+    )
     return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
 
 
@@ -75,7 +82,9 @@ def _slim(ids: Sequence[int]) -> QuerySet:
     return (
         Evaluation.objects.filter(id__in=ids)
         .order_by()
-        .values("id", "kind", "as_of", "computed_at", "score", "raw_grade", "published_grade", "is_carried", found=measures)
+        .values(
+            "id", "kind", "as_of", "computed_at", "score", "raw_grade", "published_grade", "is_carried", found=measures
+        )
     )
 
 
@@ -190,7 +199,9 @@ def otif_by_month(days: QuerySet[FactoryDay], day: datetime.date) -> list[Month]
     )
     found = {row["month"]: row for row in rows}
     return [
-        Month(first, (found[first]["good"] or 0), (found[first]["total"] or 0)) if first in found else Month(first, 0, 0)
+        Month(first, (found[first]["good"] or 0), (found[first]["total"] or 0))
+        if first in found
+        else Month(first, 0, 0)
         for first in firsts
     ]
 

@@ -98,7 +98,9 @@ def sums(asked: Sequence[Asked], tables: Tables = STORED) -> list[Found]:
         for place, currency, *row in cursor.fetchall():
             found[place].money.append({"currency": currency, **dict(zip(MONEY, row, strict=True))})
         cursor.execute(
-            "SELECT a.place, max(d.inspected) " + join.format(table=tables.lots, day="inspected_on") + "GROUP BY a.place",
+            "SELECT a.place, max(d.inspected) "
+            + join.format(table=tables.lots, day="inspected_on")
+            + "GROUP BY a.place",
             values,
         )
         for place, largest in cursor.fetchall():
@@ -120,7 +122,8 @@ def categories_with_data(categories: Sequence[int]) -> set[tuple[int, int]]:
     """(factory, category) pairs that have any sums, for the given categories."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT factory_id, category_id FROM production_factoryday WHERE category_id = ANY(%s)", [list(categories)]
+            "SELECT DISTINCT factory_id, category_id FROM production_factoryday WHERE category_id = ANY(%s)",
+            [list(categories)],
         )
         return set(cursor.fetchall())
 

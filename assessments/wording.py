@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from assessments.models import Breach, Evaluation, Measure, Policy
 from assessments.figures import NONE, chance, count, day, money, month_name, percent, plain_percent, points
+from assessments.models import Breach, Evaluation, Measure, Policy
 
 Stored = Mapping[str, Any]  # one measure of Evaluation.measures
 
@@ -19,7 +19,7 @@ NOT_APPLICABLE = "not_applicable"
 
 
 def state(measure: Stored | None) -> str:
-    """The state to show: ok, watch, breach, no_data or not_applicable. Too few data hide ok and watch, never a breach."""
+    """The state to show: ok, watch, breach, no_data, not_applicable. Too few data hide ok and watch, never a breach."""
     if not measure:
         return "no_data"
     if not measure.get("applicable", True) or measure["status"] == NOT_APPLICABLE:
@@ -75,27 +75,34 @@ def sample(name: str, measure: Stored | None) -> str:
     """How much the rate stands on: "35 lines", "1,250 units in 12 lots", "4 orders"."""
     if not measure:
         return NONE
+    total = int(Decimal(measure["den"]))
     if name == "otif":
-        total = int(measure["den"])
-        return ngettext("%(n)s line", "%(n)s lines", total) % {"n": count(total)}
+        return ngettext("%(n)s line", "%(n)s lines", total) % {"n": count(total)} if total else _("none due")
     if name == "defect":
         lots = int(measure.get("lots") or 0)
+        if not lots:
+            return _("none inspected")
         words = ngettext("%(units)s units in %(n)s lot", "%(units)s units in %(n)s lots", lots)
         return words % {"units": count(measure["den"]), "n": count(lots)}
     orders = int(measure.get("orders") or 0)
-    return ngettext("%(n)s order", "%(n)s orders", orders) % {"n": count(orders)}
+    return ngettext("%(n)s order", "%(n)s orders", orders) % {"n": count(orders)} if orders else _("none closed")
 
 
 def interval(measure: Stored | None) -> str:
-    """"90% interval 57.34–82.12%"; empty where there is none (material loss is counted, not sampled)."""
+    """ "90% interval 57.3–82.1%"; empty where there is none (material loss is counted, not sampled)."""
     if not measure or measure.get("lower") is None or measure.get("rate") is None:
         return ""
-    low, high = percent(measure["lower"]), percent(measure["upper"])
-    return _("90%% interval %(low)s to %(high)s") % {"low": low, "high": high}
+    return _("90%% interval %(ends)s") % {"ends": ends(measure)}
+
+
+def ends(measure: Stored) -> str:
+    """The two ends of the interval: "57.3–82.1%", with two decimals where the rate is small."""
+    places = 2 if measure["upper"] < 0.1 else 1
+    return f"{percent(measure['lower'], places).removesuffix('%')}–{percent(measure['upper'], places)}"
 
 
 def threshold(name: str, measure: Stored) -> str:
-    """"floor 90%", "ceiling 3%", "limit 3%"."""
+    """ "floor 90%", "ceiling 3%", "limit 3%"."""
     words = {"defect": _("ceiling %(value)s"), "otif": _("floor %(value)s"), "loss": _("limit %(value)s")}[name]
     return words % {"value": plain_percent(measure["limit"])}
 
@@ -117,7 +124,9 @@ def few(name: str, measure: Stored | None, policy: Policy) -> str:
     """Too few data, with the counts and what is needed: "2 lines due, at least 5 needed"."""
     if name == "otif":
         total = int(measure["den"]) if measure else 0
-        words = ngettext("%(n)s line due, at least %(least)s needed", "%(n)s lines due, at least %(least)s needed", total)
+        words = ngettext(
+            "%(n)s line due, at least %(least)s needed", "%(n)s lines due, at least %(least)s needed", total
+        )
         return words % {"n": count(total), "least": count(policy.min_lines)}
     if name == "defect":
         total, lots = (int(measure["den"]), int(measure.get("lots") or 0)) if measure else (0, 0)
@@ -126,7 +135,9 @@ def few(name: str, measure: Stored | None, policy: Policy) -> str:
         least = {"have": words, "units": count(policy.min_units), "lots": count(policy.min_lots)}
         return _("%(have)s, at least %(units)s units in %(lots)s lots needed") % least
     orders = int(measure.get("orders") or 0) if measure else 0
-    words = ngettext("%(n)s order closed, at least %(least)s needed", "%(n)s orders closed, at least %(least)s needed", orders)
+    words = ngettext(
+        "%(n)s order closed, at least %(least)s needed", "%(n)s orders closed, at least %(least)s needed", orders
+    )
     return words % {"n": count(orders), "least": count(policy.min_orders)}
 
 
@@ -150,30 +161,31 @@ def proof(name: str, measure: Stored | None) -> str:
     """What the numbers prove: the p-value as a sentence; empty where nothing lies beyond the limit."""
     if not measure or measure.get("p_value") is None or measure["status"] not in ("watch", "breach"):
         return ""
-    bad, total = count(measure["bad"]), count(measure["total"])
-    limit, odds = plain_percent(measure["limit"]), chance(float(measure["p_value"]))
-    values = {"bad": bad, "total": total, "limit": limit, "chance": odds}
+    values = {
+        "bad": count(measure["bad"]),
+        "total": count(measure["total"]),
+        "limit": plain_percent(measure["limit"]),
+        "allowed": plain_percent(1 - Decimal(measure["limit"])),
+        "chance": chance(float(measure["p_value"])),
+    }
     proven = measure["status"] == "breach"
     if name == "otif":
-        values["allowed"] = plain_percent(1 - Decimal(measure["limit"]))
-        if proven:
-            return _(
-                "%(bad)s late of %(total)s is more than the %(allowed)s that the floor of %(limit)s leaves, and proven: a factory "
-                "exactly at %(limit)s would have %(bad)s or more late in %(chance)s of such periods."
-            ) % values
-        return _(
-            "%(bad)s late of %(total)s is more than the %(allowed)s that the floor of %(limit)s leaves, but not proven: a factory "
-            "exactly at %(limit)s would have %(bad)s or more late in %(chance)s of such periods."
-        ) % values
-    if proven:
-        return _(
-            "%(bad)s of %(total)s is above the %(limit)s ceiling, and proven: a factory exactly at %(limit)s would show %(bad)s or "
-            "more in %(chance)s of such samples."
-        ) % values
-    return _(
-        "%(bad)s of %(total)s is above the %(limit)s ceiling but not proven: a factory exactly at %(limit)s would show %(bad)s or "
-        "more in %(chance)s of such samples."
-    ) % values
+        found = (
+            _("%(bad)s late of %(total)s is more than the %(allowed)s that the floor of %(limit)s leaves, and proven:")
+            if proven
+            else _(
+                "%(bad)s late of %(total)s is more than the %(allowed)s that the floor of %(limit)s leaves, not proven:"
+            )
+        )
+        odds = _("a factory exactly at %(limit)s would have %(bad)s or more late in %(chance)s of such periods.")
+    else:
+        found = (
+            _("%(bad)s of %(total)s is above the %(limit)s ceiling, and proven:")
+            if proven
+            else _("%(bad)s of %(total)s is above the %(limit)s ceiling but not proven:")
+        )
+        odds = _("a factory exactly at %(limit)s would show %(bad)s or more in %(chance)s of such samples.")
+    return f"{found} {odds}" % values
 
 
 def rule(name: str, measure: Stored) -> str:
@@ -186,30 +198,35 @@ def rule(name: str, measure: Stored) -> str:
 
 
 def points_rule(name: str, measure: Stored) -> str:
-    """The points with the numbers put in: "100 − 40 × (2.96 − 1) ÷ (3 − 1) = 60.80"."""
+    """The points with the numbers put in: "100 − 40 × (2.96 − 1) ÷ (3 − 1) = 60.80 points."."""
     if measure.get("points") is None:
         return ""
     rate, target, limit, zero = (Decimal(measure[key]) * 100 for key in ("rate", "target", "limit", "zero"))
-    shown = {"points": points(measure["points"]), "value": percent(measure["rate"])}
+    x, t, at, z = (_trim(number) for number in (rate.quantize(Decimal("0.0001")), target, limit, zero))
     low = LOWER_IS_BETTER[name]
-    numbers = {
-        "x": _trim(rate.quantize(Decimal("0.0001"))),
-        "t": _trim(target),
-        "l": _trim(limit),
-        "z": _trim(zero),
-        **shown,
-    }
     if _reached(name, measure):
-        return _("%(value)s has reached the target of %(t)s%%: 100 points.") % numbers
+        return _("%(value)s has reached the target of %(t)s%%: 100 points.") % {
+            "value": percent(measure["rate"]),
+            "t": t,
+        }
     if rate <= limit if low else rate >= limit:
-        if low:
-            return _("%(value)s lies between target %(t)s%% and limit %(l)s%%: 100 − 40 × (%(x)s − %(t)s) ÷ (%(l)s − %(t)s) = %(points)s points.") % numbers
-        return _("%(value)s lies between floor %(l)s%% and target %(t)s%%: 100 − 40 × (%(t)s − %(x)s) ÷ (%(t)s − %(l)s) = %(points)s points.") % numbers
-    if rate < zero if low else rate > zero:
-        if low:
-            return _("%(value)s lies between limit %(l)s%% and zero %(z)s%%: 60 × (%(z)s − %(x)s) ÷ (%(z)s − %(l)s) = %(points)s points.") % numbers
-        return _("%(value)s lies between zero %(z)s%% and floor %(l)s%%: 60 × (%(x)s − %(z)s) ÷ (%(l)s − %(z)s) = %(points)s points.") % numbers
-    return _("%(value)s is at %(z)s%% or beyond, where no points are left: 0 points.") % numbers
+        formula = f"100 − 40 × ({x} − {t}) ÷ ({at} − {t})" if low else f"100 − 40 × ({t} − {x}) ÷ ({t} − {at})"
+        ends_at = (t, at)
+    elif rate < zero if low else rate > zero:
+        formula = f"60 × ({z} − {x}) ÷ ({z} − {at})" if low else f"60 × ({x} − {z}) ÷ ({at} − {z})"
+        ends_at = (at, z)
+    else:
+        return _("%(value)s is at %(z)s%% or beyond, where no points are left.") % {
+            "value": percent(measure["rate"]),
+            "z": z,
+        }
+    return _("%(value)s lies between %(one)s%% and %(two)s%%: %(formula)s = %(points)s points.") % {
+        "value": percent(measure["rate"]),
+        "one": ends_at[0],
+        "two": ends_at[1],
+        "formula": formula,
+        "points": points(measure["points"]),
+    }
 
 
 def gate(hit: Mapping[str, str]) -> str:
@@ -232,7 +249,9 @@ def gate(hit: Mapping[str, str]) -> str:
 def flag(name: str) -> str:
     """A flag of a measure or an evaluation in words; the bare word where it is a new one."""
     return {
-        "dominance": _("One lot holds more than half of the inspected units, or the lots weigh very differently: see the other estimates."),
+        "dominance": _(
+            "One lot holds more than half of the units, or the lots weigh very differently: see the other estimates."
+        ),
         "low_coverage": _("Less than half of the delivered quantity belongs to inspected lots."),
         "clustered": _("The defects sit in a few lots; the proof asks for more because of it."),
         "critical_unit": _("A critical defect was found."),
@@ -246,11 +265,21 @@ def gist(name: str, measure: Stored, with_money: bool = True) -> str:
     return f"{label(name).lower()} {percent(measure['rate'])}"
 
 
+def worst_first(evaluation: Evaluation) -> list[str]:
+    """The measures, the worst state first, among equals the one that adds least to the score."""
+    rank = {"breach": 0, "watch": 1, "no_data": 2, "ok": 3, NOT_APPLICABLE: 4}
+
+    def badness(name: str) -> tuple[int, Decimal]:
+        measure = evaluation.measures.get(name)
+        return rank[state(measure)], Decimal(measure["adds"]) if measure and measure.get("adds") else Decimal(0)
+
+    return sorted(MEASURES, key=badness)
+
+
 def summary(evaluation: Evaluation, with_money: bool = True) -> str:
     """The evaluation in one or two sentences, the worst measure first."""
     states = {name: state(evaluation.measures.get(name)) for name in MEASURES}
-    rank = {"breach": 0, "watch": 1, "no_data": 2, "ok": 3, NOT_APPLICABLE: 4}
-    worst = min(MEASURES, key=lambda name: (rank[states[name]], _adds(evaluation.measures.get(name))))
+    worst = worst_first(evaluation)[0]
     if states[worst] == "ok":
         every = ", ".join(gist(n, evaluation.measures[n]) for n in MEASURES if states[n] == "ok")
         return _("Every measure is within its limit: %(every)s.") % {"every": every}
@@ -268,17 +297,13 @@ def when(evaluation: Evaluation) -> str:
 
 
 def period_name(evaluation: Evaluation) -> str:
-    """"Nov 2026" for a month, "22 Nov 2026" for a day."""
+    """ "Nov 2026" for a month, "22 Nov 2026" for a day."""
     return month_name(evaluation.as_of) if evaluation.kind == Evaluation.Kind.MONTH else day(evaluation.as_of)
 
 
 def _reached(name: str, measure: Stored) -> bool:
     rate, target = Decimal(measure["rate"]), Decimal(measure["target"])
     return rate <= target if LOWER_IS_BETTER[name] else rate >= target
-
-
-def _adds(measure: Stored | None) -> Decimal:
-    return Decimal(measure["adds"]) if measure and measure.get("adds") else Decimal(0)
 
 
 def _trim(value: Decimal) -> str:

@@ -74,7 +74,10 @@ class WorkingCalendar(models.Model):
     code = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=80)
     weekend = ArrayField(
-        models.PositiveSmallIntegerField(), default=list, blank=True, help_text="ISO days off: 6 = Saturday, 7 = Sunday."
+        models.PositiveSmallIntegerField(),
+        default=list,
+        blank=True,
+        help_text="ISO days off: 6 = Saturday, 7 = Sunday.",
     )
 
     class Meta:
@@ -155,9 +158,11 @@ class FactoryQuerySet(models.QuerySet):
         return self.filter(status__in=[Factory.Status.ACTIVE, Factory.Status.TRIAL])
 
     def search(self, text):
-        return self.filter(
-            Q(code__icontains=text) | Q(name__icontains=text) | Q(local_name__icontains=text)
-        ) if text else self
+        return (
+            self.filter(Q(code__icontains=text) | Q(name__icontains=text) | Q(local_name__icontains=text))
+            if text
+            else self
+        )
 
 
 @tracked()

@@ -54,11 +54,13 @@ WITH revised AS (
     JOIN production_product p ON p.id = l.product_id
     LEFT JOIN revised r ON r.line_id = l.id
     WHERE TRUE {_only(filtered, "l.id", "lines")}
+    OFFSET 0  -- a fence: the look-up of the due day is planned and done once, not wherever due_on is named
 ), limited AS (
     SELECT d.*, CASE WHEN d.grace_unit = 'working' AND d.grace_days > 0 THEN (
             SELECT w.day FROM factories_workingday w
             WHERE w.calendar_id = d.calendar_id AND w.ordinal = d.grace_days + (
-                SELECT max(v.ordinal) FROM factories_workingday v WHERE v.calendar_id = d.calendar_id AND v.day <= d.due_on))
+                SELECT v.ordinal FROM factories_workingday v WHERE v.calendar_id = d.calendar_id AND v.day <= d.due_on
+                ORDER BY v.day DESC LIMIT 1))
         ELSE d.due_on + d.grace_days END AS limit_on
     FROM dued d
 ), cancelled AS (
@@ -114,6 +116,7 @@ WITH revised AS (
             ) g WHERE g.level >= j.need)
         END AS ended_on
     FROM judged j
+    OFFSET 0
 )
 SELECT id, order_id, factory_id, category_id,
     CASE WHEN due_on IS NULL THEN 'unmeasurable' WHEN qty_due = 0 THEN 'excluded' ELSE 'counted' END,
@@ -196,9 +199,13 @@ WITH closed AS (
 ), spoiled AS (
     SELECT t.line_id, sum(i.units_rejected - CASE WHEN i.material_fault_approved_on <= %(as_of)s
         THEN i.units_material_fault ELSE 0 END) AS quantity
-    FROM ({COUNTED_INSPECTION.format(only='''AND i.lot_id IN (
+    FROM ({
+        COUNTED_INSPECTION.format(
+            only='''AND i.lot_id IN (
             SELECT t2.id FROM production_lot t2 JOIN production_orderline l2 ON l2.id = t2.line_id
-            WHERE l2.order_id IN (SELECT order_id FROM closed))''')}) i
+            WHERE l2.order_id IN (SELECT order_id FROM closed))'''
+        )
+    }) i
     JOIN production_lot t ON t.id = i.lot_id
     GROUP BY t.line_id
 ), theory AS (

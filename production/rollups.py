@@ -80,9 +80,10 @@ WITH touched_lines AS (
     UNION SELECT order_id FROM production_orderline WHERE bill_id = ANY(%(bill)s)
 )
 SELECT 'line', id FROM touched_lines
-UNION ALL SELECT 'material', m.id FROM production_ordermaterial m WHERE m.order_id IN (SELECT id FROM touched_orders)
-UNION ALL SELECT 'material', m.order_material_id FROM production_materialoutcome m
-    WHERE m.order_id IN (SELECT id FROM touched_orders)
+UNION ALL SELECT 'material', m.id FROM touched_orders o, LATERAL (
+    SELECT id FROM production_ordermaterial WHERE order_id = o.id OFFSET 0) m  -- by the index, order for order
+UNION ALL SELECT 'material', m.id FROM touched_orders o, LATERAL (
+    SELECT order_material_id AS id FROM production_materialoutcome WHERE order_id = o.id OFFSET 0) m
 """
 
 
@@ -140,7 +141,7 @@ def _is_most(cursor: Any, seen: dict[str, list[int]]) -> bool:
 
 def _rebuild_all(cursor: Any, done: Rebuilt) -> Rebuilt:
     done.whole = True
-    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a table with checks still to come cannot be truncated
+    cursor.execute("SET LOCAL work_mem = '128MB'")  # the joins of all lines, once, in memory
     cursor.execute("TRUNCATE production_factoryday, " + ", ".join(table.name for table in TABLES))
     for table in TABLES:
         cursor.execute(f"INSERT INTO {table.name} ({table.columns}) {table.sql(False)}", {"as_of": NEVER})
@@ -187,24 +188,25 @@ def _rewrite_buckets(cursor: Any, buckets: dict[str, set[Bucket]]) -> None:
         "(b.family, b.factory_id, b.category_id, b.day)",
         columns,
     )
+    inserts, values = [], []
     for family in sorted(buckets):
         source, day = SOURCE_OF[family]
-        cursor.execute(
-            f"INSERT INTO production_factoryday ({outcomes.bucket_columns(family)}) "
+        inserts.append(
+            f"{family} AS (INSERT INTO production_factoryday ({outcomes.bucket_columns(family)}) "
             + outcomes.bucket_sums(
                 family,
                 f"(SELECT s.* FROM {source} s JOIN unnest(%s::bigint[], %s::bigint[], %s::date[]) AS b (f, c, d) "
                 f"ON s.factory_id = b.f AND s.category_id = b.c AND s.{day} = b.d) AS rows",
-            ),
-            [list(column) for column in zip(*sorted(buckets[family]), strict=True)],
+            )
+            + ")"
         )
+        values += [list(column) for column in zip(*sorted(buckets[family]), strict=True)]
+    cursor.execute(f"WITH {', '.join(inserts)} SELECT", values)
 
 
 def difference_from_source(factories: Iterable[int] | None = None) -> list[tuple[Any, ...]]:
     """The stored sums that differ from sums worked out afresh from the source rows; empty when all is well (ROL-4)."""
-    from_source = " UNION ALL ".join(
-        f"SELECT to_jsonb(b) FROM ({_fresh(family)}) AS b" for family in SOURCE_OF
-    )
+    from_source = " UNION ALL ".join(f"SELECT to_jsonb(b) FROM ({_fresh(family)}) AS b" for family in SOURCE_OF)
     stored = "SELECT jsonb_strip_nulls(to_jsonb(f) - 'id') FROM production_factoryday f"
     fresh = f"SELECT jsonb_strip_nulls(j) FROM ({from_source}) AS x (j)"
     only = "WHERE (j->>'factory_id')::bigint = ANY(%(factories)s)" if factories is not None else ""

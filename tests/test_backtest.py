@@ -41,18 +41,20 @@ def test_the_draft_that_changes_nothing_changes_no_grade(two_factories):
 
 @pytest.mark.django_db
 def test_a_wider_ceiling_lifts_the_factory_that_was_beyond_the_old_one(two_factories):
-    good, bad = two_factories
+    _good, bad = two_factories
     found = backtest.compare(draft(defect_limit=Decimal("0.05"), defect_zero=Decimal("0.10")), make.day("2026-11-21"))
     changed = dict(found.changes())
     assert bad in changed
-    assert [(now.grade, then.grade) for _, now, then in changed[bad]][0] == ("passing", "good")
+    assert next((now.grade, then.grade) for _, now, then in changed[bad]) == ("passing", "good")
     assert (found.now.opened, found.draft.opened) == (1, 0)
 
 
 @pytest.mark.django_db
 def test_a_draft_for_one_factory_leaves_the_others(two_factories):
-    good, bad = two_factories
-    found = backtest.compare(draft(factory=good, defect_limit=Decimal("0.015"), defect_zero=Decimal("0.02")), make.day("2026-11-21"))
+    good, _bad = two_factories
+    found = backtest.compare(
+        draft(factory=good, defect_limit=Decimal("0.015"), defect_zero=Decimal("0.02")), make.day("2026-11-21")
+    )
     assert found.factories == (good,)
     assert [factory for factory, _ in found.changes()] == [good]
 
@@ -61,9 +63,7 @@ def test_a_draft_for_one_factory_leaves_the_others(two_factories):
 def test_nothing_is_stored_and_the_past_comes_out_as_it_was_published(two_factories):
     for end in backtest.month_ends(make.day("2026-10-31"), 3):
         evaluations.evaluate_month(end)
-    stored = {
-        (row.factory_id, row.as_of): row.published_grade for row in Evaluation.objects.filter(kind="month")
-    }
+    stored = {(row.factory_id, row.as_of): row.published_grade for row in Evaluation.objects.filter(kind="month")}
     policies = Policy.objects.count()
     found = backtest.compare(draft(), make.day("2026-11-21"), months=3)
     assert {key: month.grade for key, month in found.now.months.items()} == stored

@@ -104,7 +104,10 @@ def test_nights_that_never_ran_are_caught_up_one_by_one(company):
 @pytest.mark.django_db
 def test_a_month_is_judged_once_it_is_over_and_missed_months_are_caught_up(company):
     assert "month 2026-10" in jobs.night(at("2026-11-23T00:05"))
-    assert [slot for slot in jobs.night(at("2027-01-02T00:05")) if "month" in slot] == ["month 2026-11", "month 2026-12"]
+    assert [slot for slot in jobs.night(at("2027-01-02T00:05")) if "month" in slot] == [
+        "month 2026-11",
+        "month 2026-12",
+    ]
     published = Evaluation.objects.filter(kind="month").order_by("as_of").values_list("as_of", "published_grade")
     assert [(str(day), grade) for day, grade in published] == [
         ("2026-10-31", "not_rated"), ("2026-11-30", "not_rated"), ("2026-12-31", "not_rated"),
@@ -129,7 +132,9 @@ def test_a_late_fact_makes_a_revision_and_leaves_the_published_grade(company):
     the_minutes_and_the_night()
     first = Evaluation.objects.get(kind="month", revision=1)
     assert first.published_grade == "excellent"
-    Inspection.objects.filter(lot__line__order__factory=company, inspected_on=make.day("2026-10-05")).update(units_major=40)
+    Inspection.objects.filter(lot__line__order__factory=company, inspected_on=make.day("2026-10-05")).update(
+        units_major=40
+    )
     jobs.assess(at("2026-11-23T10:00"))
     second = Evaluation.objects.get(kind="month", revision=2)
     assert (second.raw_grade, second.published_grade) == ("failing", "excellent")
@@ -260,7 +265,9 @@ def test_a_worker_killed_in_the_middle_of_judging_loses_nothing(celery_worker_pr
     marks = Touched.objects.count()
     worker = celery_worker_process()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE assessments_breach IN ACCESS EXCLUSIVE MODE")  # it stops between evaluation and breach
+        cursor.execute(
+            "LOCK TABLE assessments_breach IN ACCESS EXCLUSIVE MODE"
+        )  # it stops between evaluation and breach
         app.send_task("assessments.tasks.assess")
         wait_until(lambda: sleeping_on_the_lock() > 0)
         worker.kill()

@@ -31,7 +31,9 @@ def random_line(chance, order, product, site, calendar):
     )  # fmt: skip
     for _ in range(chance.choice([0, 1, 1, 2, 3])):
         receipt = make.delivery(
-            chance.choice([line.quantity, line.quantity / 2, line.quantity / 10]), line=line, received_on=chance.choice(DAYS)
+            chance.choice([line.quantity, line.quantity / 2, line.quantity / 10]),
+            line=line,
+            received_on=chance.choice(DAYS),
         )
         if chance.random() < 0.25:
             make.reversal(receipt, quantity=chance.choice([receipt.quantity, receipt.quantity / 2]),
@@ -40,7 +42,9 @@ def random_line(chance, order, product, site, calendar):
     for _ in range(chance.choice([0, 0, 1, 2])):
         quantity = chance.choice([left, left / 2])
         if quantity > 0:
-            make.cancellation(line=line, quantity=quantity, cancelled_on=chance.choice(DAYS), by=chance.choice(["buyer", "factory"]))
+            make.cancellation(
+                line=line, quantity=quantity, cancelled_on=chance.choice(DAYS), by=chance.choice(["buyer", "factory"])
+            )
             left -= quantity
     for _ in range(chance.choice([0, 0, 1, 2])):
         make.revision(line=line, new_on=chance.choice(DAYS), cause=chance.choice(["buyer", "factory", "force_majeure"]),
@@ -139,7 +143,9 @@ def test_every_material_is_reconciled_in_sql_as_in_the_rule(base):
     bill = make.bill(product=product, per_unit={fabric: "2"})
     supplies = {}
     for number in range(40):
-        order = make.order(loss_base=base, closed_on=make.day("2026-11-20"), loss_allowance=chance.choice(["0.03", "0", "0.1"]))
+        order = make.order(
+            loss_base=base, closed_on=make.day("2026-11-20"), loss_allowance=chance.choice(["0.03", "0", "0.1"])
+        )
         line = make.line(500, order=order, product=product, bill=bill)
         received = chance.choice([400, 450, 500])
         lot = make.lot(line=line)
@@ -151,9 +157,16 @@ def test_every_material_is_reconciled_in_sql_as_in_the_rule(base):
         issued, returned, scrap = chance.randint(850, 1200), chance.randint(0, 50), chance.choice([0, 3, 200])
         moved_in, moved_out = chance.choice([0, 20]), chance.choice([0, 30])
         make.material_movement(issued, order_material=supplied, unit_cost="12.50")
-        for kind, quantity in (("return", returned), ("scrap", scrap), ("transfer_in", moved_in), ("transfer_out", moved_out)):
+        for kind, quantity in (
+            ("return", returned),
+            ("scrap", scrap),
+            ("transfer_in", moved_in),
+            ("transfer_out", moved_out),
+        ):
             if quantity:
-                make.material_movement(quantity, order_material=supplied, kind=kind, unit_cost="12.50", salvage_unit="2")
+                make.material_movement(
+                    quantity, order_material=supplied, kind=kind, unit_cost="12.50", salvage_unit="2"
+                )
         credited = received - rejected + (fault if number % 2 else 0)
         supplies[supplied.pk] = Supply(
             issued=issued, returned=returned, theoretical=2 * credited, allowance=Decimal(order.loss_allowance), base=base,

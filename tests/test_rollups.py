@@ -108,7 +108,9 @@ class World:
 
     def change_quantity_by_plain_sql(self):
         with connection.cursor() as cursor:
-            cursor.execute("UPDATE production_delivery SET quantity = quantity + 5 WHERE kind = 'receipt' AND mod(id, 2) = 0")
+            cursor.execute(
+                "UPDATE production_delivery SET quantity = quantity + 5 WHERE kind = 'receipt' AND mod(id, 2) = 0"
+            )
 
     def make_lot(self):
         if line := self.pick(OrderLine.objects):
@@ -148,7 +150,9 @@ class World:
     def cancel(self):
         if line := self.pick(OrderLine.objects.filter(cancellations=None)):
             quantity = self.random.choice([line.quantity, line.quantity / 2])
-            make.cancellation(line=line, quantity=quantity, cancelled_on=self.day(), by=self.random.choice(["buyer", "factory"]))
+            make.cancellation(
+                line=line, quantity=quantity, cancelled_on=self.day(), by=self.random.choice(["buyer", "factory"])
+            )
 
     def undo_cancellation(self):
         Cancellation.objects.all()[:1].get().delete() if Cancellation.objects.exists() else None
@@ -186,7 +190,9 @@ class World:
 
     def move_material(self):
         kind = self.random.choice(["issue", "issue", "scrap", "transfer_in"])
-        make.material_movement(self.random.randint(1, 300), order_material=self.pick(OrderMaterial.objects), kind=kind, moved_on=self.day())
+        make.material_movement(
+            self.random.randint(1, 300), order_material=self.pick(OrderMaterial.objects), kind=kind, moved_on=self.day()
+        )
 
     def return_material(self):
         issue = self.pick(MaterialMovement.objects.filter(kind="issue"))

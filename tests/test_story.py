@@ -33,7 +33,10 @@ def company():
         500, order=order, number="L2", committed_on=today - datetime.timedelta(days=4),
         product=make.product(code="TEE-NVY-M", name="Cotton tee, navy, M", category=factory.category),
     )  # fmt: skip
-    people = {role: make.user(role, email=f"{role}@example.com", name=role.title()) for role in ("manager", "buyer", "inspector")}
+    people = {
+        role: make.user(role, email=f"{role}@example.com", name=role.title())
+        for role in ("manager", "buyer", "inspector")
+    }
     Watch.objects.create(user=people["manager"])
     return people
 
@@ -93,4 +96,6 @@ def test_from_a_late_delivery_and_a_bad_inspection_to_the_mailbox_and_back(
     wait_for(lambda: Breach.objects.filter(measure="defect", state="acknowledged"), 10)
     manager.goto("/")
     assert "acknowledged" in manager.inner_text("main").lower()
-    assert Breach.objects.get(measure="defect", event="rate").acknowledged_by == User.objects.get(email="manager@example.com")
+    assert Breach.objects.get(measure="defect", event="rate").acknowledged_by == User.objects.get(
+        email="manager@example.com"
+    )

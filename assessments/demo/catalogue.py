@@ -62,7 +62,7 @@ CATEGORIES = {
 MATERIALS = {
     material.code: material
     for material in (
-        MaterialSeed("QM-JER-180", "Cotton jersey 180 g/m², 160 cm", "m", "2.35", 1, 50, ("kg", 125, 36)),
+        MaterialSeed("QM-JER-180", "Cotton jersey 180 g/m², 160 cm", "m", "2.35", 1, 25, ("kg", 125, 36)),
         MaterialSeed("QM-LIN-150", "Linen, washed, 150 g/m²", "m", "5.10", 1, 50),
         MaterialSeed("QM-FLC-280", "Brushed fleece 280 g/m²", "m", "3.85", 1, 50),
         MaterialSeed("QM-TWL-210", "Cotton twill 210 g/m²", "m", "3.20", 1, 50, ("yd", 1143, 1250)),

@@ -22,7 +22,8 @@ AQL_MAJOR, AQL_MINOR = Decimal("2.5"), Decimal("4.0")
 SOFT_FROM = 0.01  # soft goods: what a factory has above one per cent counts twice
 SOURCES = (("third_party", 62), ("buyer", 38))
 CENSUS_DAYS, CENSUS_UNITS = 35, 1800
-MIDDLING_LOTS = (701, 3200)
+MIDDLING_LOTS = (1201, 3200)
+WINDOW_DAYS = 90
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ class Inspector:
         slots = sorted(self._slots(orders), key=lambda slot: (slot.on, slot.lot.code, slot.stage, slot.source))
         whole = self._counted_whole(slots)
         bad: dict[int | None, float] = {}
-        for ago, rate in self.profile.bad_lots:
+        for ago, rate in self.profile.bad_lots + self._cluster(slots):
             bad[self._slot_near(slots, ago, *MIDDLING_LOTS, taken=bad)] = rate
         critical = {self._slot_near(slots, ago) for ago in self.profile.critical_lots}
         for place, slot in enumerate(slots):
@@ -109,6 +110,17 @@ class Inspector:
 
     def _at_work(self, day: date) -> date:
         return self.weeks[self.seed.calendar].on_or_before(day)
+
+    def _cluster(self, slots: list[Slot]) -> tuple[tuple[int, float], ...]:
+        """The days and shares of the lots that hold nearly all defects of the last 90 days."""
+        days, share = self.profile.cluster
+        units = sum(
+            plan(slot.lot.quantity, AQL_MAJOR).n
+            for slot in slots
+            if slot.counts and (self.day - slot.on).days <= WINDOW_DAYS
+        )
+        excess = units * (share - self._rate(self.day))
+        return tuple((ago, excess / len(days) / plan(MIDDLING_LOTS[0], AQL_MAJOR).n) for ago in days)
 
     def _slot_near(
         self, slots: list[Slot], ago: int, smallest: int = 0, largest: int = 10**6, taken: Collection = ()

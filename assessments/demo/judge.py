@@ -2,6 +2,7 @@
 
 import datetime
 
+import pgtrigger
 from django.db import connection, transaction
 
 from accounts.models import User
@@ -86,11 +87,18 @@ def _deal_with(day: datetime.date, factories: list[int]) -> None:
 
 
 def _date_back(factories: list[int]) -> None:
-    """Moments of the past follow their business days: all this was written just now."""
-    with connection.cursor() as cursor:
+    """Moments of the past follow their business days: all of it was written just now."""
+    night, afternoon = "(s.on + 1 + time '02:10')", "(s.on + time '15:40')"
+    with connection.cursor() as cursor, pgtrigger.ignore("assessments.BreachStep:append_only"):
         cursor.execute(
-            "UPDATE assessments_breach SET opened_at = (opened_on + 1 + time '02:10') AT TIME ZONE 'UTC', "
-            "resolved_at = (resolved_on + 1 + time '02:10') AT TIME ZONE 'UTC' "
-            "WHERE factory_id = ANY(%s) AND opened_on + 1 + time '02:10' < now() AT TIME ZONE 'UTC'",
+            "UPDATE assessments_breachstep s "
+            f"SET at = LEAST(CASE WHEN s.by_id IS NULL THEN {night} ELSE {afternoon} END AT TIME ZONE 'UTC', s.at) "
+            "FROM assessments_breach b WHERE b.id = s.breach_id AND b.factory_id = ANY(%s)",
             [factories],
         )
+        for what in ("opened", "acknowledged", "resolved"):
+            cursor.execute(
+                f"UPDATE assessments_breach b SET {what}_at = s.at FROM assessments_breachstep s "
+                f"WHERE s.breach_id = b.id AND s.what = '{what}' AND b.factory_id = ANY(%s)",
+                [factories],
+            )

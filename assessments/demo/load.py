@@ -2,12 +2,13 @@
 
 import datetime
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 
 import pgtrigger
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
-from django.db import models, transaction
+from django.db import connection, models, transaction
 
 from accounts.models import User
 from assessments.demo import catalogue, judge
@@ -54,14 +55,26 @@ def load(day: datetime.date, now: datetime.datetime, scale: int = 1) -> bool:
     """
     demo = Factory.objects.filter(is_demo=True)
     fresh = not demo.exists()
-    if fresh:
-        company = build(day, scale)
-        with transaction.atomic():
-            Loader(company).run()
-        rollups.rebuild_all()
-    if fresh or not Evaluation.objects.filter(factory__in=demo).exists():
-        judge.judge(day, now)
+    company = build(day, scale) if fresh else None
+    with the_worker_waiting():
+        if company:
+            with transaction.atomic():
+                Loader(company).run()
+            rollups.rebuild_all()
+        if company or not Evaluation.objects.filter(factory__in=demo).exists():
+            judge.judge(day, now)
     return fresh
+
+
+@contextmanager
+def the_worker_waiting() -> Iterator[None]:
+    """Holds the lock of the sums for this connection: a worker that saw the facts first would mail about the past."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [rollups.LOCK])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [rollups.LOCK])
 
 
 def saved(rows: Iterable[models.Model]) -> list:
@@ -170,9 +183,12 @@ class Loader:
 
     def _people(self) -> None:
         password = make_password(passphrase())
+        begin = self.day - datetime.timedelta(days=LAST_KNOWN_DAYS + 30)
+        joined = datetime.datetime.combine(begin, datetime.time(9), datetime.UTC)
         known = set(User.objects.filter(email__in=[person.email for person in PEOPLE]).values_list("email", flat=True))
         rows = saved(
-            User(email=person.email, name=person.name, role=person.role, time_zone=person.zone, password=password)
+            User(email=person.email, name=person.name, role=person.role, time_zone=person.zone, password=password,
+                 joined_at=joined)
             for person in PEOPLE if person.email not in known
         )  # fmt: skip
         self.users = {row.email: row for row in rows}

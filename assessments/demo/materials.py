@@ -62,7 +62,9 @@ class Stores:
                 allowance=SMALL_ELECTRONICS_ALLOWANCE if electronic else None, base="theoretical" if electronic else "",
             )  # fmt: skip
             need = sum(self._per_unit(line, code) * line.quantity for line in order.lines)
-            packs = math.ceil(need * SPARE / material.pack)
+            # Packs are counted in the unit of the documents: rolls of 50 yards, bales of 25 kilograms.
+            _, numerator, denominator = material.entered or (material.unit, 1, 1)
+            packs = math.ceil(need * SPARE * denominator / numerator / material.pack)
             cost = Decimal(material.cost) * RATES[order.currency] * Decimal(1 + rng.uniform(-0.03, 0.03))
             cost = cost.quantize(CENTS, ROUND_HALF_UP)
             later = first + timedelta(days=rng.randint(6, 10))
@@ -90,7 +92,8 @@ class Stores:
             supply.movements.append(self._in(material, min(on, order.closed_on), -spare, cost, exact=True))
         elif spare > came / 400:
             on = order.closed_on - timedelta(days=rng.randint(1, 6))
-            other = self._takes_over(order, supply, orders, on) if rng.random() < 0.12 else None
+            little = spare < came / 12 and rng.random() < 0.12
+            other = self._takes_over(order, supply, orders, on) if little else None
             kind = "transfer_out" if other else "return"
             supply.movements.append(Movement(kind, on, spare, material.unit, document=self._document("MR")))
             if other:
@@ -121,11 +124,8 @@ class Stores:
         return None
 
     def _in(self, material: MaterialSeed, on: date, quantity: Decimal, cost: Decimal, exact: bool = False) -> Movement:
-        if material.entered and not exact:
-            unit, numerator, denominator = material.entered
-            entered = (quantity * denominator / numerator).quantize(Decimal("0.1"), ROUND_HALF_UP)
-            return Movement("issue", on, entered, unit, numerator, denominator, cost, document=self._document("MI"))
-        return Movement("issue", on, quantity, material.unit, cost=cost, document=self._document("MI"))
+        unit, numerator, denominator = (not exact and material.entered) or (material.unit, 1, 1)
+        return Movement("issue", on, quantity, unit, numerator, denominator, cost, document=self._document("MI"))
 
     def _per_unit(self, line: Line, code: str) -> Decimal:
         return consumption(line.style, line.bill).get(code, Decimal(0)) if line.bill else Decimal(0)

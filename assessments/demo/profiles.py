@@ -57,9 +57,10 @@ class Profile:
     `lines_a_month` is the pace; `late` the share of lines that miss; `defects` the share of counted defective units
     (as for hard goods, soft goods get more); `loss` the share of material lost, or None where the factory buys its
     own, with `material_loss` for single materials; `inspected` the share of lots that are inspected. `bad_lots` and
-    `critical_lots` happen near the given days; `counted_whole` is the day near which one lot is counted to the last
-    unit; `orders` are single orders due on given days with a fate of their own; `cycle` says that the contract
-    names a number of days, not a date.
+    `critical_lots` happen near the given days; `cluster` names days with lots so bad that the last 90 days come to
+    the given share; `counted_whole` is the day near which one lot is counted to the last unit; `orders` are single
+    orders due on given days with a fate of their own; `cycle` says that the contract names a number of days, not a
+    date.
     """
 
     lines_a_month: float
@@ -75,6 +76,7 @@ class Profile:
     begins: int = 545
     ends: int = -75
     bad_lots: tuple[tuple[int, float], ...] = ()
+    cluster: tuple[tuple[int, ...], float] = ((), 0.0)
     critical_lots: tuple[int, ...] = ()
     counted_whole: int | None = None
     orders: tuple[tuple[int, str], ...] = ()
@@ -101,7 +103,7 @@ PROFILES = {
         terms=TermsSeed(single_delivery=True, tol_under="0.03", tol_over="0.05"),
     ),
     "clustered": Profile(
-        7, level(0.02), level(0.006), loss=level(0.006), bad_lots=((16, 0.24), (47, 0.22), (330, 0.14)),
+        5, level(0.02), level(0.006), loss=level(0.006), bad_lots=((330, 0.14),), cluster=((16, 47), 0.047),
         inspected=1.0,
     ),
     "critical": Profile(5.5, level(0.015), level(0.009), critical_lots=(43, 402), inspected=0.65),

@@ -21,9 +21,7 @@ class BreachQuerySet(OfFactory):
         return self.filter(state__in=[Breach.State.RESOLVED, Breach.State.DISMISSED])
 
     def worst_first(self):
-        return self.order_by(
-            models.Case(models.When(severity="breach", then=0), default=1), "-opened_at", "-id"
-        )
+        return self.order_by(models.Case(models.When(severity="breach", then=0), default=1), "-opened_at", "-id")
 
     def visible_to(self, user):
         return super().visible_to(user) if user.is_authenticated and user.sees_breaches() else self.none()
@@ -73,7 +71,9 @@ class Breach(models.Model):
     ok_streak = models.PositiveSmallIntegerField(default=0)
     flaps = models.PositiveSmallIntegerField(default=0)
     acknowledged_at = models.DateTimeField(null=True, blank=True)
-    acknowledged_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    acknowledged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     resolved_on = models.DateField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=200, blank=True)

@@ -63,7 +63,9 @@ class Evaluation(models.Model):
     window_days = models.PositiveIntegerField()
     is_extended = models.BooleanField("needed the longer window", default=False)
     sums = models.JSONField(help_text="Every numerator and denominator, exact.")
-    measures = models.JSONField(help_text="Per measure: status, rate as fraction, interval, p-value, points, weight, adds.")
+    measures = models.JSONField(
+        help_text="Per measure: status, rate as fraction, interval, p-value, points, weight, adds."
+    )
     gates = models.JSONField(default=list)
     flags = models.JSONField(default=list)
     score = models.DecimalField(max_digits=5, decimal_places=2, null=True)

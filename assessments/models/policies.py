@@ -155,7 +155,9 @@ class Policy(models.Model):
 
     def clean(self):
         if self._state.adding and self.effective_from and self.effective_from < timezone.now().date():
-            raise ValidationError({"effective_from": "A policy cannot begin in the past: published grades stay as they are."})
+            raise ValidationError(
+                {"effective_from": "A policy cannot begin in the past: published grades stay as they are."}
+            )
 
     def defect_thresholds(self, category):
         """The defect thresholds for goods of `category`; the wider ones where they are soft and the policy names no category."""

@@ -30,12 +30,24 @@ STATES = {
     "all": (gettext_lazy("All"), Q()),
 }
 STEP_WORDS = {
-    "opened": gettext_lazy("Opened"), "reopened": gettext_lazy("Opened again"), "worse": gettext_lazy("Became worse"),
-    "severity_up": gettext_lazy("From watch to breach"), "acknowledged": gettext_lazy("Acknowledged"),
-    "escalated": gettext_lazy("Escalated"), "resolved": gettext_lazy("Resolved"), "dismissed": gettext_lazy("Dismissed"),
-}  # fmt: skip
-STEP_MARKS = {"opened": "breach", "reopened": "breach", "worse": "breach", "severity_up": "breach", "escalated": "breach",
-              "acknowledged": "watch", "resolved": "ok"}  # fmt: skip
+    "opened": gettext_lazy("Opened"),
+    "reopened": gettext_lazy("Opened again"),
+    "worse": gettext_lazy("Became worse"),
+    "severity_up": gettext_lazy("From watch to breach"),
+    "acknowledged": gettext_lazy("Acknowledged"),
+    "escalated": gettext_lazy("Escalated"),
+    "resolved": gettext_lazy("Resolved"),
+    "dismissed": gettext_lazy("Dismissed"),
+}
+STEP_MARKS = {
+    "opened": "breach",
+    "reopened": "breach",
+    "worse": "breach",
+    "severity_up": "breach",
+    "escalated": "breach",
+    "acknowledged": "watch",
+    "resolved": "ok",
+}
 
 
 def with_names(found: QuerySet[Breach]) -> QuerySet[Breach]:
@@ -51,24 +63,43 @@ def breach_list(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("factory", "").strip()
     if asked:
         visible = visible.filter(factory__code__iexact=asked)
-    counts = visible.order_by().aggregate(**{name: Count("pk", filter=q) if q else Count("pk") for name, (_word, q) in STATES.items()})
+    counts = visible.order_by().aggregate(
+        **{name: Count("pk", filter=q) if q else Count("pk") for name, (_word, q) in STATES.items()}
+    )
     found = with_names(visible.filter(STATES[state][1]))
     found = found.order_by("-resolved_at", "-pk") if state == "resolved" else found.worst_first()
     paginator = Paginator(found, PAGE)
     paginator.count = counts[state]
     page = paginator.get_page(request.GET.get("page"))
     params = request.GET
-    return render(request, "assessments/breach_list.html", {
-        "rows": [wording.breach_row(breach) for breach in page.object_list], "state": state, "asked": asked,
-        "counts": counts,
-        "tabs": [{"label": word, "url": link(params, state=name, page=None), "current": name == state, "count": counts[name]}
-                 for name, (word, _q) in STATES.items()],
-        "prev_url": link(params, page=page.previous_page_number()) if page.has_previous() else None,
-        "next_url": link(params, page=page.next_page_number()) if page.has_next() else None,
-        "page_text": _("%(first)s–%(last)s of %(total)s") % {
-            "first": page.start_index(), "last": page.end_index(), "total": paginator.count} if paginator.num_pages > 1 else "",
-        "factories": Factory.objects.visible_to(request.user).filter(breaches__isnull=False).distinct() if asked else None,
-    })  # fmt: skip
+    return render(
+        request,
+        "assessments/breach_list.html",
+        {
+            "rows": [wording.breach_row(breach) for breach in page.object_list],
+            "state": state,
+            "asked": asked,
+            "counts": counts,
+            "tabs": [
+                {
+                    "label": word,
+                    "url": link(params, state=name, page=None),
+                    "current": name == state,
+                    "count": counts[name],
+                }
+                for name, (word, _q) in STATES.items()
+            ],
+            "prev_url": link(params, page=page.previous_page_number()) if page.has_previous() else None,
+            "next_url": link(params, page=page.next_page_number()) if page.has_next() else None,
+            "page_text": _("%(first)s–%(last)s of %(total)s")
+            % {"first": page.start_index(), "last": page.end_index(), "total": paginator.count}
+            if paginator.num_pages > 1
+            else "",
+            "factories": Factory.objects.visible_to(request.user).filter(breaches__isnull=False).distinct()
+            if asked
+            else None,
+        },
+    )
 
 
 def breach_or_404(request: HttpRequest, pk: int) -> Breach:
@@ -82,17 +113,28 @@ def breach_detail(request: HttpRequest, pk: int) -> HttpResponse:
     return page(request, breach_or_404(request, pk), AcknowledgeForm(), ResolveForm())
 
 
-def page(request: HttpRequest, breach: Breach, acknowledge: AcknowledgeForm, resolve: ResolveForm, status: int = 200) -> HttpResponse:
+def page(
+    request: HttpRequest, breach: Breach, acknowledge: AcknowledgeForm, resolve: ResolveForm, status: int = 200
+) -> HttpResponse:
     row = wording.breach_row(breach)
     if breach.order:
         breach.order.factory = breach.factory
-    return render(request, "assessments/breach_detail.html", {
-        "breach": breach, "row": row, "acknowledge": acknowledge, "resolve": resolve,
-        "form": acknowledge if acknowledge.errors else resolve if resolve.errors else None,
-        "may_resolve": breach.is_live and request.user.role in POLICY.split() and life.may_resolve(breach),
-        "cannot_resolve": breach.is_live and not life.may_resolve(breach),
-        "steps": timeline(breach), **judged(breach),
-    }, status=status)  # fmt: skip
+    return render(
+        request,
+        "assessments/breach_detail.html",
+        {
+            "breach": breach,
+            "row": row,
+            "acknowledge": acknowledge,
+            "resolve": resolve,
+            "form": acknowledge if acknowledge.errors else resolve if resolve.errors else None,
+            "may_resolve": breach.is_live and request.user.role in POLICY.split() and life.may_resolve(breach),
+            "cannot_resolve": breach.is_live and not life.may_resolve(breach),
+            "steps": timeline(breach),
+            **judged(breach),
+        },
+        status=status,
+    )
 
 
 def judged(breach: Breach) -> dict[str, Any]:
@@ -103,31 +145,50 @@ def judged(breach: Breach) -> dict[str, Any]:
         measure = evaluation.measures[name]
         part = {"otif": "late", "defect": "defective", "loss": "charged"}[name]
         return {
-            "sentence": wording.sentence(name, measure, evaluation.policy), "proof": wording.proof(name, measure),
-            "interval": wording.interval(measure), "when": wording.when(evaluation),
+            "sentence": wording.sentence(name, measure, evaluation.policy),
+            "proof": wording.proof(name, measure),
+            "interval": wording.interval(measure),
+            "when": wording.when(evaluation),
             "rows_url": wording.score_url(evaluation, name, counted=part),
-            "rows_text": wording.fraction(name, measure), "score_url": wording.score_url(evaluation),
-            "score_text": _("How it was worked out"), "state": wording.state(measure),
-        }  # fmt: skip
+            "rows_text": wording.fraction(name, measure),
+            "score_url": wording.score_url(evaluation),
+            "score_text": _("How it was worked out"),
+            "state": wording.state(measure),
+        }
     if breach.order is None:
         return {}
     words = {
-        Breach.Event.LATE_ORDER: _("A line of order %(number)s was not complete on its last on-time day, the day before %(day)s."),
-        Breach.Event.CRITICAL_LOT: _("The inspection of %(day)s found a critical defect in lot %(lot)s of order %(number)s."),
-        Breach.Event.CHARGE: _("Order %(number)s was closed on %(day)s with more of the material lost than the contract allows."),
+        Breach.Event.LATE_ORDER: _(
+            "A line of order %(number)s was not complete on its last on-time day, the day before %(day)s."
+        ),
+        Breach.Event.CRITICAL_LOT: _(
+            "The inspection of %(day)s found a critical defect in lot %(lot)s of order %(number)s."
+        ),
+        Breach.Event.CHARGE: _(
+            "Order %(number)s was closed on %(day)s with more of the material lost than the contract allows."
+        ),
     }[breach.event]
     values = {"number": breach.order.number, "day": day(breach.opened_on), "lot": breach.lot.code if breach.lot else ""}
-    return {"sentence": words % values, "rows_url": breach.order.get_absolute_url(),
-            "rows_text": _("Order %(number)s") % values}  # fmt: skip
+    return {
+        "sentence": words % values,
+        "rows_url": breach.order.get_absolute_url(),
+        "rows_text": _("Order %(number)s") % values,
+    }
 
 
 def timeline(breach: Breach) -> list[dict[str, Any]]:
     steps = BreachStep.objects.filter(breach=breach).select_related("by").order_by("-id")
     return [
-        {"what": STEP_WORDS.get(step.what, step.what.replace("_", " ").capitalize()), "css": STEP_MARKS.get(step.what, ""),
-         "at": step.at, "on": day(step.on), "by": step.by, "note": step.note}
+        {
+            "what": STEP_WORDS.get(step.what, step.what.replace("_", " ").capitalize()),
+            "css": STEP_MARKS.get(step.what, ""),
+            "at": step.at,
+            "on": day(step.on) if step.on != step.at.date() else "",
+            "by": step.by,
+            "note": step.note,
+        }
         for step in steps
-    ]  # fmt: skip
+    ]
 
 
 @open_to(STAFF)
@@ -139,8 +200,11 @@ def breach_acknowledge(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return page(request, breach, form, ResolveForm(), status=422)
     if life.acknowledge(breach, request.user, form.cleaned_data["note"], today()):
-        messages.success(request, _("Acknowledged: %(what)s, %(name)s.") % {
-            "what": wording.breach_title(breach), "name": breach.factory.name})  # fmt: skip
+        messages.success(
+            request,
+            _("Acknowledged: %(what)s, %(name)s.")
+            % {"what": wording.breach_title(breach), "name": breach.factory.name},
+        )
     elif breach.acknowledged_by:
         messages.info(request, _("%(name)s had already acknowledged this.") % {"name": breach.acknowledged_by})
     else:
@@ -159,5 +223,7 @@ def breach_resolve(request: HttpRequest, pk: int) -> HttpResponse:
     if life.resolve(breach, request.user, form.cleaned_data["reason"], today()):
         messages.success(request, _("Resolved: %(what)s.") % {"what": wording.breach_title(breach)})
         return HttpResponseRedirect(reverse("breach_list"))
-    messages.warning(request, _("Not resolved: it is over already, or the latest figures still prove the limit broken."))
+    messages.warning(
+        request, _("Not resolved: it is over already, or the latest figures still prove the limit broken.")
+    )
     return HttpResponseRedirect(breach.get_absolute_url())

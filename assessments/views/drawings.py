@@ -20,10 +20,8 @@ HEAD = ("Month", "Rate", "Counted from", "90% interval", "State")
 
 def trends(card: Card, day: datetime.date, shown: Evaluation, with_money: bool) -> list[dict[str, Any]]:
     """One chart per measure over the last twelve months, the worst measure first."""
-    rank = ["breach", "watch", "ok", "no_data", wording.NOT_APPLICABLE]
-    order = sorted(wording.MEASURES, key=lambda name: rank.index(wording.state(shown.measures.get(name))))
     ends = closed_months(day, MONTHS)
-    return [trend(card, name, ends, shown, with_money) for name in order]
+    return [trend(card, name, ends, shown, with_money) for name in wording.worst_first(shown)]
 
 
 def trend(card: Card, name: str, ends: list[datetime.date], shown: Evaluation, with_money: bool) -> dict[str, Any]:
@@ -38,16 +36,33 @@ def trend(card: Card, name: str, ends: list[datetime.date], shown: Evaluation, w
     label = wording.label(name)
     described = ""
     if known:
-        values = {"label": label, "first": percent(known[0].value, 1), "last": percent(known[-1].value, 1),
-                  "threshold": wording.threshold(name, stored)}  # fmt: skip
+        values = {
+            "label": label,
+            "first": percent(known[0].value, 1),
+            "last": percent(known[-1].value, 1),
+            "threshold": wording.threshold(name, stored),
+        }
         described = _("%(label)s from %(first)s to %(last)s over twelve months, %(threshold)s.") % values
-    chart = charts.trend(
-        points, stored["target"] and float(stored["target"]), float(stored["limit"]), wording.LOWER_IS_BETTER[name],
-        _("%(label)s, 12 months") % {"label": label}, described,
-    ) if known else ""  # fmt: skip
-    return {"title": _("%(label)s, 12 months") % {"label": label}, "chart": chart, "head": [_(word) for word in HEAD],
-            "rows": rows[::-1], "name": name,
-            "aside": _("each point: the 90 days to the month’s end") if known else ""}  # fmt: skip
+    chart = (
+        charts.trend(
+            points,
+            stored["target"] and float(stored["target"]),
+            float(stored["limit"]),
+            wording.LOWER_IS_BETTER[name],
+            _("%(label)s, 12 months") % {"label": label},
+            described,
+        )
+        if known
+        else ""
+    )
+    return {
+        "title": _("%(label)s, 12 months") % {"label": label},
+        "chart": chart,
+        "head": [_(word) for word in HEAD],
+        "rows": rows[::-1],
+        "name": name,
+        "aside": _("each point: the 90 days to the month’s end") if known else "",
+    }
 
 
 def point(name: str, end: datetime.date, measure: dict | None, with_money: bool) -> charts.Point:
@@ -56,11 +71,18 @@ def point(name: str, end: datetime.date, measure: dict | None, with_money: bool)
         return charts.Point(short, None)
     few = wording.state(measure) == "no_data"
     return charts.Point(
-        short, float(measure["rate"]), measure.get("lower"), measure.get("upper"), few, wording.fraction(name, measure, with_money)
+        short,
+        float(measure["rate"]),
+        measure.get("lower"),
+        measure.get("upper"),
+        few,
+        wording.fraction(name, measure, with_money),
     )
 
 
-def row(name: str, end: datetime.date, evaluation: Evaluation | None, measure: dict | None, with_money: bool) -> list[Any]:
+def row(
+    name: str, end: datetime.date, evaluation: Evaluation | None, measure: dict | None, with_money: bool
+) -> list[Any]:
     """One month in the table under the chart; its cells lead to that month's rows."""
     month = month_name(end)
     if evaluation is None or measure is None:
@@ -69,26 +91,46 @@ def row(name: str, end: datetime.date, evaluation: Evaluation | None, measure: d
     link = format_html('<a href="{}{}/">{}</a>', score, name, wording.fraction(name, measure, with_money))
     state = wording.state(measure)
     rate = percent(measure["rate"]) if measure.get("rate") is not None else "–"
-    words = {"ok": _("within"), "watch": _("beyond, not proven"), "breach": _("beyond, proven"), "no_data": _("too few data")}
-    interval = wording.interval(measure).partition("% ")[2].removeprefix("interval ") if measure.get("lower") is not None else "–"
-    return [format_html('<a href="{}">{}</a>', score, month), rate, link, interval, words.get(state, _("does not apply"))]
+    words = {
+        "ok": _("within"),
+        "watch": _("beyond, not proven"),
+        "breach": _("beyond, proven"),
+        "no_data": _("too few data"),
+    }
+    interval = wording.ends(measure) if measure.get("lower") is not None else "–"
+    return [
+        format_html('<a href="{}">{}</a>', score, month),
+        rate,
+        link,
+        interval,
+        words.get(state, _("does not apply")),
+    ]
 
 
 def lots(factory: Any, last: datetime.date) -> dict[str, Any] | None:
     """The control chart of the last inspected lots; None with fewer than two."""
     found = list(
-        LotOutcome.objects.filter(factory=factory, inspected_on__lte=last).select_related("lot").order_by("-inspected_on", "-lot_id")[:LOTS]
+        LotOutcome.objects.filter(factory=factory, inspected_on__lte=last)
+        .select_related("lot")
+        .order_by("-inspected_on", "-lot_id")[:LOTS]
     )[::-1]
     if len(found) < 2:
         return None
     limits = control.p_chart([(lot.defective, lot.inspected) for lot in found])
     drawn = [
-        charts.Lot(lot.lot.code, lot.defective / lot.inspected, _("%(bad)s of %(all)s") % {"bad": lot.defective, "all": lot.inspected})
+        charts.Lot(
+            lot.lot.code,
+            lot.defective / lot.inspected,
+            _("%(bad)s of %(all)s") % {"bad": lot.defective, "all": lot.inspected},
+        )
         for lot in found
     ]
     out = ", ".join(drawn[place].label for place in limits.out)
-    said = _("%(n)s lots, mean %(mean)s.") % {"n": len(found), "mean": percent(limits.p_bar, 1)} + " " + (
-        _("Outside the limits: %(lots)s.") % {"lots": out} if out else _("No lot is outside the limits."))  # fmt: skip
+    said = (
+        _("%(n)s lots, mean %(mean)s.") % {"n": len(found), "mean": percent(limits.p_bar, 1)}
+        + " "
+        + (_("Outside the limits: %(lots)s.") % {"lots": out} if out else _("No lot is outside the limits."))
+    )
     title = _("Defect rate per lot")
     return {
         "title": title,
@@ -98,9 +140,11 @@ def lots(factory: Any, last: datetime.date) -> dict[str, Any] | None:
         "rows": [
             [
                 format_html('<a href="{}">{}</a>', Inspection(pk=lot.inspection_id).get_absolute_url(), lot.lot.code),
-                date_format(lot.inspected_on, "j M Y"), f"{lot.defective} / {lot.inspected}",
-                percent(lot.defective / lot.inspected), percent(limits.ucl[place]),
+                date_format(lot.inspected_on, "j M Y"),
+                f"{lot.defective} / {lot.inspected}",
+                percent(lot.defective / lot.inspected),
+                percent(limits.ucl[place]),
             ]
             for place, lot in enumerate(found)
         ][::-1],
-    }  # fmt: skip
+    }

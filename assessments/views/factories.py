@@ -49,41 +49,61 @@ def factory_list(request: HttpRequest) -> HttpResponse:
         found = found.filter(category__code=chosen["category"])
     every = scorecards.standings(found)
     grades = Counter(standing.grade for standing in every)
-    shown = [
-        s for s in every
-        if chosen.get("grade") in (None, s.grade) and chosen.get("status") in (None, s.status)
-    ]  # fmt: skip
+    shown = [s for s in every if chosen.get("grade") in (None, s.grade) and chosen.get("status") in (None, s.status)]
     shown = sort(shown, request.GET.get("o", ""))
     if request.GET.get("format") == "csv":
         return factory_csv(shown, request.user.sees_breaches())
     page = Paginator(shown, PAGE).get_page(request.GET.get("page"))
     scorecards.with_trend(page.object_list, today())
     params = request.GET
-    heads = [heading(name, label, params, css, first) if name else {"label": label, "css": css} for name, label, css, first in HEADS]
-    return render(request, "assessments/factory_list.html", {
-        "form": form, "chosen": len(chosen), "heads": heads if request.user.sees_breaches() else heads[:-1],
-        "rows": table(page.object_list), "total": len(shown), "shows_breaches": request.user.sees_breaches(),
-        "lead": lead(len(every), grades),
-        "chips": [
-            {"grade": grade, "n": grades[grade], "url": link(params, grade=None if chosen.get("grade") == grade else grade, page=None),
-             "current": chosen.get("grade") == grade}
-            for grade in GRADES_WORST_FIRST if grades[grade]
-        ],
-        "csv_url": link(params, format="csv", page=None), "clear_url": reverse("factory_list"),
-        "prev_url": link(params, page=page.previous_page_number()) if page.has_previous() else None,
-        "next_url": link(params, page=page.next_page_number()) if page.has_next() else None,
-        "page_text": _("%(first)s–%(last)s of %(total)s") % {
-            "first": page.start_index(), "last": page.end_index(), "total": len(shown)} if len(shown) > PAGE else "",
-        "data_as_of": scorecards.newest_moment(every),
-    })  # fmt: skip
+    heads = [
+        heading(name, label, params, css, first) if name else {"label": label, "css": css}
+        for name, label, css, first in HEADS
+    ]
+    return render(
+        request,
+        "assessments/factory_list.html",
+        {
+            "form": form,
+            "slim_form": FactoryFilter(request.GET, countries, categories, "slim_%s"),
+            "chosen": len(chosen),
+            "heads": heads if request.user.sees_breaches() else heads[:-1],
+            "rows": table(page.object_list),
+            "total": len(shown),
+            "shows_breaches": request.user.sees_breaches(),
+            "lead": lead(len(every), grades),
+            "chips": [
+                {
+                    "grade": grade,
+                    "n": grades[grade],
+                    "url": link(params, grade=None if chosen.get("grade") == grade else grade, page=None),
+                    "current": chosen.get("grade") == grade,
+                }
+                for grade in GRADES_WORST_FIRST
+                if grades[grade]
+            ],
+            "csv_url": link(params, format="csv", page=None),
+            "clear_url": reverse("factory_list"),
+            "prev_url": link(params, page=page.previous_page_number()) if page.has_previous() else None,
+            "next_url": link(params, page=page.next_page_number()) if page.has_next() else None,
+            "page_text": _("%(first)s–%(last)s of %(total)s")
+            % {"first": page.start_index(), "last": page.end_index(), "total": len(shown)}
+            if len(shown) > PAGE
+            else "",
+            "data_as_of": scorecards.newest_moment(every),
+        },
+    )
 
 
 def lead(total: int, grades: Counter) -> str:
     """One sentence: how many factories, and how many of each grade."""
     names = {
-        "failing": _("%(n)s failing"), "passing": _("%(n)s passing"), "not_rated": _("%(n)s not rated"),
-        "good": _("%(n)s good"), "excellent": _("%(n)s excellent"),
-    }  # fmt: skip
+        "failing": _("%(n)s failing"),
+        "passing": _("%(n)s passing"),
+        "not_rated": _("%(n)s not rated"),
+        "good": _("%(n)s good"),
+        "excellent": _("%(n)s excellent"),
+    }
     parts = ", ".join(names[grade] % {"n": grades[grade]} for grade in GRADES_WORST_FIRST if grades[grade])
     words = ngettext("%(n)s factory", "%(n)s factories", total) % {"n": total}
     return _("%(factories)s, worst first: %(parts)s.") % {"factories": words, "parts": parts} if total else ""
@@ -126,7 +146,16 @@ def factory_csv(standings: list[Standing], with_breaches: bool) -> HttpResponse:
         head += [f"{name}_rate", f"{name}_numerator", f"{name}_denominator"]
     rows = []
     for s in standings:
-        row = [s.factory.code, s.factory.name, s.factory.country, s.factory.category.code, s.grade, s.status, s.score, s.as_of]
+        row = [
+            s.factory.code,
+            s.factory.name,
+            s.factory.country,
+            s.factory.category.code,
+            s.grade,
+            s.status,
+            s.score,
+            s.as_of,
+        ]
         for name in wording.MEASURES:
             measure = s.measures.get(name) or {}
             row += [measure.get("rate"), measure.get("num"), measure.get("den")]

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, Exists, F, IntegerField, Max, OuterRef, Q, Subquery, Value
+from django.db.models import Case, Count, Exists, F, IntegerField, Max, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, TruncDate
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -29,8 +29,11 @@ def home(request: HttpRequest) -> HttpResponse:
     """What needs me today?"""
     role = request.user.role
     make = {
-        User.Role.BUYER: buyer, User.Role.INSPECTOR: inspector, User.Role.OFFICER: officer, User.Role.CONTACT: contact,
-    }.get(role, manager)  # fmt: skip
+        User.Role.BUYER: buyer,
+        User.Role.INSPECTOR: inspector,
+        User.Role.OFFICER: officer,
+        User.Role.CONTACT: contact,
+    }.get(role, manager)
     context = {"today": today(), "role": role, "part": f"assessments/home/{make.__name__}.html"}
     return render(request, "assessments/home.html", context | make(request.user))
 
@@ -47,20 +50,33 @@ def manager(user: User) -> dict[str, Any]:
     breached = breaches(user)
     return {
         "grades": [(grade, grades[grade], reverse("factory_list") + f"?grade={grade}") for grade in GRADES_WORST_FIRST],
-        "states": [(state, states[state], reverse("factory_list") + f"?status={state}") for state in ("breach", "watch") if states[state]],
-        "factory_count": len(standings), "breaches": breached["rows"], "breach_count": breached["count"],
-        "late": lines(user, late=True), "due": lines(user, late=False), "gaps": data_gaps(user),
-        "otif": otif(user), "data_as_of": scorecards.newest_moment(standings),
-    }  # fmt: skip
+        "states": [
+            (state, states[state], reverse("factory_list") + f"?status={state}")
+            for state in ("breach", "watch")
+            if states[state]
+        ],
+        "factory_count": len(standings),
+        "breaches": breached["rows"],
+        "breach_count": breached["count"],
+        "late": lines(user, late=True),
+        "due": lines(user, late=False),
+        "gaps": data_gaps(user),
+        "otif": otif(user),
+        "data_as_of": scorecards.newest_moment(standings),
+    }
 
 
 def buyer(user: User) -> dict[str, Any]:
     breached = breaches(user)
     return {
-        "late": lines(user, late=True), "due": lines(user, late=False), "breaches": breached["rows"],
-        "breach_count": breached["count"], "last": my_deliveries(user), "gaps": data_gaps(user),
+        "late": lines(user, late=True),
+        "due": lines(user, late=False),
+        "breaches": breached["rows"],
+        "breach_count": breached["count"],
+        "last": my_deliveries(user),
+        "gaps": data_gaps(user),
         "data_as_of": scorecards.data_as_of(Evaluation.objects.visible_to(user)),
-    }  # fmt: skip
+    }
 
 
 def inspector(user: User) -> dict[str, Any]:
@@ -73,18 +89,29 @@ def inspector(user: User) -> dict[str, Any]:
         .order_by(F("arrived_on").desc(nulls_last=True), "-pk")
     )
     mine = Inspection.objects.visible_to(user).filter(recorded_by=user).with_lot().newest_first()[:LINES]
-    rejected = LotOutcome.objects.visible_to(user).filter(is_accepted=False, inspected_on__gte=today() - datetime.timedelta(days=30))
-    return {"lots": [lot_row(lot) for lot in waiting[:LINES]], "mine": list(mine), "record_url": url_or_none("inspection_new"),
-            "rejected": rejected.count()}  # fmt: skip
+    rejected = LotOutcome.objects.visible_to(user).filter(
+        is_accepted=False, inspected_on__gte=today() - datetime.timedelta(days=30)
+    )
+    return {
+        "lots": [lot_row(lot) for lot in waiting[:LINES]],
+        "mine": list(mine),
+        "record_url": url_or_none("inspection_new"),
+        "rejected": rejected.count(),
+    }
 
 
 def lot_row(lot: Lot) -> dict[str, Any]:
     order = lot.line.order
     return {
-        "code": lot.code, "order": lot.line.code, "order_url": order.get_absolute_url(), "factory": order.factory,
-        "product": lot.line.product.name, "quantity": quantity(lot.quantity), "arrived": day(lot.arrived_on),
+        "code": lot.code,
+        "order": lot.line.code,
+        "order_url": order.get_absolute_url(),
+        "factory": order.factory,
+        "product": lot.line.product.name,
+        "quantity": quantity(lot.quantity),
+        "arrived": day(lot.arrived_on),
         "url": url_or_none("inspection_new", lot=f"{order.factory.code}/{lot.code}"),
-    }  # fmt: skip
+    }
 
 
 def officer(user: User) -> dict[str, Any]:
@@ -96,24 +123,49 @@ def contact(user: User) -> dict[str, Any]:
     standings = scorecards.standings(Factory.objects.visible_to(user))
     cards = [
         {
-            "factory": s.factory, "grade": s.grade, "status": s.status, "score": points(s.score), "url": reverse("factory_detail", args=[s.factory.code]),
+            "factory": s.factory,
+            "grade": s.grade,
+            "status": s.status,
+            "score": points(s.score),
+            "url": reverse("factory_detail", args=[s.factory.code]),
             "measures": [
-                (wording.label(name), wording.value(name, s.measures.get(name)), wording.fraction(name, s.measures.get(name)),
-                 wording.state(s.measures.get(name)))
+                (
+                    wording.label(name),
+                    wording.value(name, s.measures.get(name)),
+                    wording.fraction(name, s.measures.get(name)),
+                    wording.state(s.measures.get(name)),
+                )
                 for name in wording.MEASURES
             ],
         }
         for s in standings
-    ]  # fmt: skip
-    return {"cards": cards, "late": lines(user, late=True), "due": lines(user, late=False), "data_as_of": scorecards.newest_moment(standings)}
+    ]
+    return {
+        "cards": cards,
+        "late": lines(user, late=True),
+        "due": lines(user, late=False),
+        "data_as_of": scorecards.newest_moment(standings),
+    }
 
 
 def breaches(user: User) -> dict[str, Any]:
     """Breaches that wait for somebody to acknowledge them."""
     waiting = Breach.objects.visible_to(user).filter(state__in=[Breach.State.OPEN, Breach.State.ESCALATED])
-    found = waiting.worst_first().select_related("factory", "category", "order", "lot", "order_material__material", "acknowledged_by")
+    found = pressing(waiting).select_related(
+        "factory", "category", "order", "lot", "order_material__material", "acknowledged_by"
+    )
     rows = [wording.breach_row(breach) for breach in found[:BREACHES]]
     return {"rows": rows, "count": len(rows) if len(rows) < BREACHES else waiting.count()}
+
+
+def pressing(found: QuerySet[Breach]) -> QuerySet[Breach]:
+    """Escalated ones first, then proven ones, rates before single events, then the newest."""
+    first = [
+        Case(When(state=Breach.State.ESCALATED, then=0), default=1),
+        Case(When(severity=Breach.Severity.BREACH, then=0), default=1),
+        Case(When(event=Breach.Event.RATE, then=0), default=1),
+    ]
+    return found.order_by(*first, "-opened_at", "-pk")
 
 
 def lines(user: User, late: bool) -> dict[str, Any]:
@@ -121,24 +173,35 @@ def lines(user: User, late: bool) -> dict[str, Any]:
     now = today()
     waiting = LineOutcome.objects.visible_to(user).filter(is_open=True).exclude(state=LineOutcome.State.EXCLUDED)
     found = (
-        waiting.filter(limit_on__lt=now) if late
+        waiting.filter(limit_on__lt=now)
+        if late
         else waiting.filter(limit_on__range=(now, now + datetime.timedelta(days=DUE_SOON_DAYS)))
-    )  # fmt: skip
-    rows = list(found.select_related("line__order__factory", "line__product", "line__site").order_by("limit_on", "line_id")[:LINES])
+    )
+    rows = list(
+        found.select_related("line__order__factory", "line__product", "line__site").order_by("limit_on", "line_id")[
+            :LINES
+        ]
+    )
     return {
-        "rows": [line_row(row, now) for row in rows], "count": len(rows) if len(rows) < LINES else found.count(),
+        "rows": [line_row(row, now) for row in rows],
+        "count": len(rows) if len(rows) < LINES else found.count(),
         "url": url_or_none("order_list", state="late" if late else "due"),
-    }  # fmt: skip
+    }
 
 
 def line_row(row: LineOutcome, now: datetime.date) -> dict[str, Any]:
     line, order = row.line, row.line.order
     return {
-        "code": line.code, "url": order.get_absolute_url(), "factory": order.factory.name, "product": line.product.name,
-        "site": line.site.name, "left": quantity(max(row.qty_due - row.qty_received, row.qty_due * 0)), "due": day(row.due_on),
+        "code": line.code,
+        "url": order.get_absolute_url(),
+        "factory": order.factory.name,
+        "product": line.product.name,
+        "site": line.site.name,
+        "left": quantity(max(row.qty_due - row.qty_received, row.qty_due * 0)),
+        "due": day(row.due_on),
         "days": (now - row.due_on).days if row.due_on else 0,
         "log_url": url_or_none("delivery_new", line=f"{order.factory.code}/{order.number}/{line.number}"),
-    }  # fmt: skip
+    }
 
 
 def my_deliveries(user: User) -> list[Delivery]:
@@ -151,13 +214,24 @@ def data_gaps(user: User) -> list[dict[str, Any]]:
     due = (
         LineOutcome.objects.visible_to(user)
         .filter(is_open=True, due_on__lte=now, line__site=OuterRef("pk"))
-        .order_by().values("line__site").annotate(n=Count("pk")).values("n")
-    )  # fmt: skip
-    last = Delivery.objects.filter(site=OuterRef("pk")).order_by("-recorded_at").annotate(on=TruncDate("recorded_at")).values("on")[:1]
+        .order_by()
+        .values("line__site")
+        .annotate(n=Count("pk"))
+        .values("n")
+    )
+    last = (
+        Delivery.objects.filter(site=OuterRef("pk"))
+        .order_by("-recorded_at")
+        .annotate(on=TruncDate("recorded_at"))
+        .values("on")[:1]
+    )
     open_days = (
         WorkingDay.objects.filter(calendar=OuterRef("calendar"), day__gt=OuterRef("logged_on"), day__lt=now)
-        .order_by().values("calendar").annotate(n=Count("pk")).values("n")
-    )  # fmt: skip
+        .order_by()
+        .values("calendar")
+        .annotate(n=Count("pk"))
+        .values("n")
+    )
     sites = (
         Site.objects.annotate(waiting=Coalesce(Subquery(due, IntegerField()), Value(0)), logged_on=Subquery(last))
         .filter(waiting__gt=0)
@@ -188,16 +262,22 @@ def otif(user: User) -> dict[str, Any] | None:
         return None
     label = _("On time in full, all factories")
     drawn = [
-        charts.Point(date_format(m.first, "M"), m.rate, few=m.total < 20, note=_("%(good)s of %(total)s lines") % {
-            "good": count(m.good), "total": count(m.total)}) for m in months
-    ]  # fmt: skip
+        charts.Point(
+            date_format(m.first, "M"),
+            m.rate,
+            few=m is months[-1],
+            note=_("%(good)s of %(total)s lines") % {"good": count(m.good), "total": count(m.total)},
+        )
+        for m in months
+    ]
     rows = [[date_format(m.first, "M Y"), percent(m.rate), f"{count(m.good)} / {count(m.total)}"] for m in known[::-1]]
-    latest = known[-1]
     return {
-        "title": label, "chart": charts.trend(drawn, None, None, False, label, said(known)),
-        "head": [_("Month"), _("On time in full"), _("Lines")], "rows": rows,
-        "aside": _("by the month in which a line was due"), "latest": percent(latest.rate, 1),
-    }  # fmt: skip
+        "title": label,
+        "chart": charts.trend(drawn, None, None, False, label, said(known)),
+        "head": [_("Month"), _("On time in full"), _("Lines")],
+        "rows": rows,
+        "aside": _("by the month in which a line was due; this month so far"),
+    }
 
 
 def said(known: list[Month]) -> str:

@@ -35,8 +35,18 @@ def policy_list(request: HttpRequest) -> HttpResponse:
             word, status = _("Replaced"), "none"
         else:
             word, status = _("In force"), "ok"
-        rows.append({"policy": policy, "word": word, "status": status, "from": day(policy.effective_from), "key": key_values(policy)})
-    ordered = sorted(scopes.items(), key=lambda item: (len([part for part in item[0] if part]), item[1][0]["policy"].scope_name))
+        rows.append(
+            {
+                "policy": policy,
+                "word": word,
+                "status": status,
+                "from": day(policy.effective_from),
+                "key": key_values(policy),
+            }
+        )
+    ordered = sorted(
+        scopes.items(), key=lambda item: (len([part for part in item[0] if part]), item[1][0]["policy"].scope_name)
+    )
     groups = [{"name": rows[0]["policy"].scope_name, "rows": rows} for _scope, rows in ordered]
     return render(request, "assessments/policy_list.html", {"groups": groups})
 
@@ -44,25 +54,38 @@ def policy_list(request: HttpRequest) -> HttpResponse:
 def key_values(policy: Policy) -> str:
     """The limits of a version in one line."""
     return _("defects %(defect)s, on time %(otif)s, loss %(loss)s") % {
-        "defect": shown("defect_limit", policy.defect_limit), "otif": shown("otif_floor", policy.otif_floor),
-        "loss": shown("loss_limit", policy.loss_limit)}  # fmt: skip
+        "defect": shown("defect_limit", policy.defect_limit),
+        "otif": shown("otif_floor", policy.otif_floor),
+        "loss": shown("loss_limit", policy.loss_limit),
+    }
 
 
 @open_to(POLICY)
 def policy_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One version: every value, and what it changed."""
     policy = get_object_or_404(Policy.objects.select_related("factory", "category", "created_by"), pk=pk)
-    same = list(Policy.objects.filter(factory=policy.factory_id, category=policy.category_id).order_by("-effective_from"))
+    same = list(
+        Policy.objects.filter(factory=policy.factory_id, category=policy.category_id).order_by("-effective_from")
+    )
     before = next((p for p in same if p.effective_from < policy.effective_from), None)
     current = next((p for p in same if p.effective_from <= today()), None)
     groups = [
         (label, [(LABELS[name], shown(name, getattr(policy, name))) for name in names]) for label, names in GROUPS
     ]
-    return render(request, "assessments/policy_detail.html", {
-        "policy": policy, "groups": groups, "before": before, "changes": differences(before, policy) if before else [],
-        "is_current": policy == current, "is_future": policy.effective_from > today(), "first": day(policy.effective_from),
-        "before_first": day(before.effective_from) if before else "",
-    })  # fmt: skip
+    return render(
+        request,
+        "assessments/policy_detail.html",
+        {
+            "policy": policy,
+            "groups": groups,
+            "before": before,
+            "changes": differences(before, policy) if before else [],
+            "is_current": policy == current,
+            "is_future": policy.effective_from > today(),
+            "first": day(policy.effective_from),
+            "before_first": day(before.effective_from) if before else "",
+        },
+    )
 
 
 @open_to(POLICY)
@@ -81,18 +104,33 @@ def policy_new(request: HttpRequest) -> HttpResponse:
     if request.POST.get("do") == "save" and request.POST.get("checked") == fingerprint:
         form.instance.created_by = request.user
         policy = form.save()
-        messages.success(request, _("Saved. In force from %(day)s for: %(scope)s.") % {
-            "day": day(policy.effective_from), "scope": policy.scope_name})  # fmt: skip
+        messages.success(
+            request,
+            _("Saved. In force from %(day)s for: %(scope)s.")
+            % {"day": day(policy.effective_from), "scope": policy.scope_name},
+        )
         return HttpResponseRedirect(reverse("policy_detail", args=[policy.pk]))
-    return answer(request, form, base=base, changes=changes, checked=fingerprint, is_checked=True,
-                  is_changed_since=request.POST.get("do") == "save")  # fmt: skip
+    return answer(
+        request,
+        form,
+        base=base,
+        changes=changes,
+        checked=fingerprint,
+        is_checked=True,
+        is_changed_since=request.POST.get("do") == "save",
+    )
 
 
 def answer(request: HttpRequest, form: PolicyForm, status: int = 200, **context: Any) -> HttpResponse:
     groups = form.groups()
-    context |= {"form": form, "groups": groups[:MAIN_GROUPS], "more": groups[MAIN_GROUPS:],
-                "more_open": any(field.errors for _label, fields in groups[MAIN_GROUPS:] for field in fields),
-                "percents": PERCENTS, "base_first": day(context["base"].effective_from) if context.get("base") else ""}  # fmt: skip
+    context |= {
+        "form": form,
+        "groups": groups[:MAIN_GROUPS],
+        "more": groups[MAIN_GROUPS:],
+        "more_open": any(field.errors for _label, fields in groups[MAIN_GROUPS:] for field in fields),
+        "percents": PERCENTS,
+        "base_first": day(context["base"].effective_from) if context.get("base") else "",
+    }
     return render(request, "assessments/policy_new.html", context, status=status)
 
 
@@ -101,7 +139,9 @@ def start(request: HttpRequest) -> dict[str, Any]:
     asked = request.GET.get("from", "")
     source = Policy.objects.filter(pk=asked).first() if asked.isdecimal() and len(asked) < 19 else None
     source = source or Policy.objects.in_force(today()).filter(factory=None, category=None).first() or Policy()
-    return {**model_to_dict(source, ["factory", "category", *VALUES]), "effective_from": today()}
+    values = model_to_dict(source, VALUES)
+    plain = {name: shown(name, value) for name, value in values.items() if name not in PERCENTS}
+    return {**values, **plain, "factory": source.factory_id, "category": source.category_id, "effective_from": today()}
 
 
 def in_force(new: Policy, on: datetime.date) -> Policy | None:

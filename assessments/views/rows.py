@@ -1,4 +1,4 @@
-"""The rows behind a number as table cells: one kind of table per measure, and one per measure for what was not counted."""
+"""The rows behind a number as table cells: per measure one table of what was counted, one of what was not."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,6 +33,7 @@ class Column:
     css: str = ""
     phone: bool = True  # the head stands before the value on a phone
     is_money: bool = False
+    in_files_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,20 @@ class Table:
     def _shown(self, with_money: bool) -> list[Column]:
         return [column for column in self.columns if with_money or not column.is_money]
 
+    def _on_screen(self, with_money: bool) -> list[Column]:
+        return [column for column in self._shown(with_money) if not column.in_files_only]
+
     def head(self, with_money: bool) -> list[tuple[Any, str]]:
-        return [(self.first, ""), *((column.head, "num" if "num" in column.css else "") for column in self._shown(with_money))]
+        return [
+            (self.first, ""),
+            *((column.head, "num" if "num" in column.css else "") for column in self._on_screen(with_money)),
+        ]
 
     def cells(self, row: Any, factory: Factory, with_money: bool) -> dict[str, Any]:
         text, url = self.title(row, factory)
         cells = [
-            Cell(column.text(row, factory), column.css, str(column.head) if column.phone else "") for column in self._shown(with_money)
+            Cell(column.text(row, factory), column.css, str(column.head) if column.phone else "")
+            for column in self._on_screen(with_money)
         ]
         return {"title": text, "url": url, "cells": cells}
 
@@ -82,7 +90,11 @@ def inspection_title(row: Inspection, factory: Factory) -> tuple[str, str]:
 
 
 def verdict(row: LineOutcome, factory: Factory) -> Any:
-    return word_pill("ok", _("On time")) if row.is_otif else word_pill("breach", _("Late") if not row.is_otd else _("Not in full"))
+    return (
+        word_pill("ok", _("On time"))
+        if row.is_otif
+        else word_pill("breach", _("Late") if not row.is_otd else _("Not in full"))
+    )
 
 
 def days_late(row: LineOutcome, factory: Factory) -> str:
@@ -111,18 +123,17 @@ def amount(row: MaterialOutcome, value: Any) -> str:
     return f"{quantity(round(value, 3))} {row.order_material.material.unit}"
 
 
-LINE_BASE = ("line__order", "line__product", "line__site")
+LINE_BASE = ("line__order", "line__product")
 COUNTED: dict[str, Table] = {
     "otif": Table(LINE_BASE, line_title, gettext_lazy("Order line"), [
         Column("counted", gettext_lazy("Counted"), verdict, "end", phone=False),
         Column("product", gettext_lazy("Product"), lambda r, f: r.line.product.name, "wide", phone=False),
-        Column("site", gettext_lazy("Site"), lambda r, f: r.line.site.name, "off"),
         Column("due_on", gettext_lazy("Due"), lambda r, f: day(r.due_on)),
         Column("limit_on", gettext_lazy("Last on-time day"), lambda r, f: day(r.limit_on)),
         Column("completed_on", gettext_lazy("Complete"), completed),
         Column("days_late", gettext_lazy("Days late"), days_late, "num"),
-        Column("on_time", gettext_lazy("On time"), lambda r, f: quantity(r.qty_on_time), "num"),
-        Column("quantity_due", gettext_lazy("of due"), lambda r, f: quantity(r.qty_due), "num"),
+        Column("on_time", gettext_lazy("On time"), lambda r, f: quantity(r.qty_on_time), "num off"),
+        Column("quantity_due", gettext_lazy("of due"), lambda r, f: quantity(r.qty_due), "num off"),
     ]),
     "defect": Table(("lot", "line__order", "line__product"), lot_title, gettext_lazy("Lot"), [
         Column("verdict", gettext_lazy("Verdict"), lot_state, "end", phone=False),
@@ -133,17 +144,17 @@ COUNTED: dict[str, Table] = {
         Column("defective", gettext_lazy("Defective"), lambda r, f: r.defective, "num"),
         Column("inspected", gettext_lazy("of inspected"), lambda r, f: quantity(r.inspected), "num"),
         Column("critical", gettext_lazy("Critical"), lambda r, f: r.critical, "num"),
-        Column("major", gettext_lazy("Major"), lambda r, f: r.major, "num off"),
+        Column("major", gettext_lazy("Major"), lambda r, f: r.major, in_files_only=True),
         Column("minor", gettext_lazy("Minor (not counted)"), lambda r, f: r.minor, "num off"),
     ]),
     "loss": Table(("order", "order_material__material"), material_title, gettext_lazy("Order and material"), [
         Column("allowance", gettext_lazy("Allowance"), material_state, "end", phone=False),
-        Column("closed_on", gettext_lazy("Closed on"), lambda r, f: day(r.closed_on)),
+        Column("closed_on", gettext_lazy("Closed on"), lambda r, f: day(r.closed_on), "nowrap"),
         Column("used", gettext_lazy("Used"), lambda r, f: amount(r, r.net_issued), "num"),
         Column("needed", gettext_lazy("Needed"), lambda r, f: amount(r, r.theoretical), "num"),
         Column("lost", gettext_lazy("Lost"), lambda r, f: amount(r, r.loss), "num"),
         Column("rate", gettext_lazy("Rate"), lambda r, f: percent(r.loss / r.net_issued if r.net_issued else None), "num"),
-        Column("allowed", gettext_lazy("Allowed"), lambda r, f: amount(r, r.allowed), "num off"),
+        Column("allowed", gettext_lazy("Allowed"), lambda r, f: amount(r, r.allowed), in_files_only=True),
         Column("value_lost", gettext_lazy("Value lost"), lambda r, f: money(max(r.value_loss, 0), r.currency), "num", is_money=True),
         Column("value_used", gettext_lazy("Value used"), lambda r, f: money(r.value_net, r.currency), "num off", is_money=True),
         Column("charge", gettext_lazy("To charge"), lambda r, f: money(r.charge, r.currency), "num", is_money=True),
@@ -169,7 +180,9 @@ LEFT_OUT: dict[str, Table] = {
         Column("inspected", gettext_lazy("of inspected"), lambda r, f: quantity(r.units_inspected), "num"),
     ]),
 }  # fmt: skip
-WHY = {"left-out": gettext_lazy("These rows fall into the same days but are in neither the numerator nor the denominator.")}
+WHY = {
+    "left-out": gettext_lazy("These rows fall into the same days but are in neither the numerator nor the denominator.")
+}
 
 
 def _plain(name: str) -> Callable[[Any, Factory], Any]:
@@ -178,13 +191,18 @@ def _plain(name: str) -> Callable[[Any, Factory], Any]:
 
 # In files, numbers and days as they are stored.
 CSV: dict[str, Callable[[Any, Factory], Any]] = {
-    **{name: _plain(name) for name in ("due_on", "limit_on", "completed_on", "inspected_on", "closed_on", "inspected", "charge")},
+    **{
+        name: _plain(name)
+        for name in ("due_on", "limit_on", "completed_on", "inspected_on", "closed_on", "inspected", "charge")
+    },
     "counted": lambda r, f: "on time" if r.is_otif else "late",
     "days_late": lambda r, f: r.age,
     "on_time": lambda r, f: r.qty_on_time,
     "quantity_due": lambda r, f: r.qty_due,
     "verdict": lambda r, f: {True: "accepted", False: "rejected", None: "pending"}[r.is_accepted],
-    "rate": lambda r, f: r.bad_share if isinstance(r, LotOutcome) else (r.loss / r.net_issued if r.net_issued else None),
+    "rate": lambda r, f: (
+        r.bad_share if isinstance(r, LotOutcome) else (r.loss / r.net_issued if r.net_issued else None)
+    ),
     "allowance": lambda r, f: "beyond" if r.excess > 0 else "within",
     "used": lambda r, f: r.net_issued,
     "needed": lambda r, f: r.theoretical,

@@ -1,6 +1,5 @@
 """The scorecard of one factory, and the button that watches it."""
 
-import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -14,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.models import User
 from assessments import evidence, scorecards, wording
-from assessments.figures import count, country_name, day, percent, points, quantity
+from assessments.figures import count, country_name, day, points, quantity
 from assessments.models import Breach, Evaluation, Watch
 from assessments.scorecards import Card
 from assessments.views import drawings
@@ -25,7 +24,7 @@ from production.models import LineOutcome, PurchaseOrder
 
 WORST_LINES = 6
 RUNNING_ORDERS = 6
-BREACHES = 6
+BREACHES = 5
 
 
 @open_to(BUSINESS)
@@ -46,6 +45,8 @@ def factory_detail(request: HttpRequest, code: str) -> HttpResponse:
         "breaches": open_breaches(user, factory),
         "orders": running_orders(user, factory),
         "facts": facts(factory),
+        "breaches_url": f"{reverse('breach_list')}?state=all&factory={factory.code}" if user.sees_breaches() else "",
+        "pairs": pairs([]),
         "data_as_of": chosen.computed_at if chosen else None,
     }
     if chosen:
@@ -61,7 +62,9 @@ def _chosen(card: Card, period: str) -> Evaluation | None:
 
 def periods(card: Card) -> list[tuple[str, str]]:
     now = [("", _("Now (%(day)s)") % {"day": day(card.now.as_of)})] if card.now else []
-    return now + [(card.months[end].period, wording.period_name(card.months[end])) for end in sorted(card.months, reverse=True)]
+    return now + [
+        (card.months[end].period, wording.period_name(card.months[end])) for end in sorted(card.months, reverse=True)
+    ]
 
 
 def judged(factory: Factory, card: Card, shown: Evaluation, money: bool) -> dict[str, Any]:
@@ -72,8 +75,7 @@ def judged(factory: Factory, card: Card, shown: Evaluation, money: bool) -> dict
         "late": late(shown),
         "stats": [score_stat(shown), *(stat(name, shown, money) for name in ("defect", "otif", "loss"))],
         "first_trend": drawn[0],
-        "other_trends": drawn[1:],
-        "lots": drawings.lots(factory, shown.as_of),
+        "pairs": pairs([*drawn[1:], drawings.lots(factory, shown.as_of)]),
         "lines": late_lines(shown),
         "gain": evidence.one_more_on_time(shown),
         "score_url": wording.score_url(shown),
@@ -84,26 +86,48 @@ def judged(factory: Factory, card: Card, shown: Evaluation, money: bool) -> dict
     }
 
 
+def pairs(drawn: list[dict[str, Any] | None]) -> list[list[dict[str, Any]]]:
+    """What stands below, two and two: the drawings that have something to draw, the running orders, the factory's facts."""
+    blocks = [{"kind": "chart", **drawing} for drawing in drawn if drawing and drawing["chart"]]
+    blocks += [{"kind": "orders"}, {"kind": "facts"}]
+    return [blocks[place : place + 2] for place in range(0, len(blocks), 2)]
+
+
 def score_stat(shown: Evaluation) -> dict[str, Any]:
     few = shown.score is None
     sub = _("Too few data for a score") if few else _("100 at every target, 60 at every limit")
     return {
-        "label": _("Score"), "value": points(shown.score), "unit": "" if few else "/ 100", "sub": sub,
-        "status": "no_data" if few else shown.raw_grade, "url": wording.score_url(shown),
+        "label": _("Score"),
+        "value": points(shown.score),
+        "unit": "" if few else "/ 100",
+        "sub": sub,
+        "status": "no_data" if few else shown.raw_grade,
+        "url": wording.score_url(shown),
         "url_text": _("What is there so far?") if few else _("How was it worked out?"),
-    }  # fmt: skip
+    }
 
 
 def stat(name: str, shown: Evaluation, money: bool) -> dict[str, Any]:
     """One measure as a card: value, what it was counted from (a link to those rows), interval and threshold."""
     measure = shown.measures.get(name)
     state = wording.state(measure)
-    card = {"label": wording.label(name), "value": wording.value(name, measure), "unit": "", "status": state,
-            "url": wording.score_url(shown, name), "url_text": wording.fraction(name, measure, money)}  # fmt: skip
+    card = {
+        "label": wording.label(name),
+        "value": wording.value(name, measure),
+        "unit": "",
+        "status": state,
+        "url": wording.score_url(shown, name),
+        "url_text": wording.fraction(name, measure, money),
+    }
     if measure is None or state == "no_data":
         return card | {"sub": wording.few(name, measure, shown.policy)}
     if state == wording.NOT_APPLICABLE:
-        return card | {"sub": _("No material of ours was given"), "status": "info", "status_text": _("Does not apply"), "url": ""}
+        return card | {
+            "sub": _("No material of ours was given"),
+            "status": "info",
+            "status_text": _("Does not apply"),
+            "url": "",
+        }
     parts = [wording.threshold(name, measure), wording.interval(measure)]
     return card | {"sub": " · ".join(part for part in parts if part)}
 
@@ -113,7 +137,10 @@ def late(shown: Evaluation) -> dict[str, str] | None:
     bad = int((shown.measures.get("otif") or {}).get("bad") or 0)
     if not bad:
         return None
-    return {"url": wording.score_url(shown, "otif", counted="late"), "text": ngettext("%(n)s late line", "%(n)s late lines", bad) % {"n": count(bad)}}
+    return {
+        "url": wording.score_url(shown, "otif", counted="late"),
+        "text": ngettext("%(n)s late line", "%(n)s late lines", bad) % {"n": count(bad)},
+    }
 
 
 def projection(card: Card) -> dict[str, Any]:
@@ -124,7 +151,9 @@ def projection(card: Card) -> dict[str, Any]:
         "month": wording.period_name(card.month) if card.month else "",
         "month_url": wording.score_url(card.month) if card.month else "",
         "is_carried": bool(card.month and card.month.is_carried),
-        "is_held": bool(card.month and card.month.published_grade not in ("", card.month.raw_grade) and not card.month.is_carried),
+        "is_held": bool(
+            card.month and card.month.score is not None and card.month.published_grade != card.month.raw_grade
+        ),
         "raw": card.month.raw_grade if card.month else "",
         "now": now.raw_grade if now and now.score is not None else "no_data" if now else "",
         "score": points(now.score) if now else "",
@@ -135,25 +164,34 @@ def projection(card: Card) -> dict[str, Any]:
 
 def late_lines(shown: Evaluation) -> list[dict[str, Any]]:
     """The lines that cost most: most days late first."""
-    rows = evidence.split("otif", evidence.rows(shown, "otif"), "late").select_related("line__order", "line__product")[:WORST_LINES]
+    rows = evidence.split("otif", evidence.rows(shown, "otif"), "late").select_related("line__order", "line__product")[
+        :WORST_LINES
+    ]
     return [line_row(row, shown.factory) for row in rows]
 
 
 def line_row(row: LineOutcome, factory: Factory) -> dict[str, Any]:
     row.line.order.factory = factory
     return {
-        "url": row.line.order.get_absolute_url(), "code": row.line.code, "product": row.line.product.name,
-        "due": day(row.due_on), "completed": day(row.completed_on) if row.completed_on else _("still open"),
-        "days": f"{row.age}+" if row.is_open else row.age, "is_open": row.is_open,
+        "url": row.line.order.get_absolute_url(),
+        "code": row.line.code,
+        "product": row.line.product.name,
+        "due": day(row.due_on),
+        "completed": day(row.completed_on) if row.completed_on else _("still open"),
+        "days": f"{row.age}+" if row.is_open else row.age,
+        "is_open": row.is_open,
         "units": f"{quantity(row.qty_on_time)} / {quantity(row.qty_due)}",
-    }  # fmt: skip
+    }
 
 
 def open_breaches(user: User, factory: Factory) -> list[dict[str, Any]]:
     found = (
-        Breach.objects.visible_to(user).live().filter(factory=factory).worst_first()
+        Breach.objects.visible_to(user)
+        .live()
+        .filter(factory=factory)
+        .worst_first()
         .select_related("category", "order", "lot", "order_material__material", "acknowledged_by")[:BREACHES]
-    )  # fmt: skip
+    )
     return [wording.breach_row(breach) for breach in found]
 
 
@@ -175,11 +213,17 @@ def running_orders(user: User, factory: Factory) -> list[dict[str, Any]]:
     rows = []
     for order in found:
         order.factory = factory
-        rows.append({
-            "number": order.number, "url": order.get_absolute_url(), "waiting": order.waiting, "lines": order.all_lines,
-            "late": order.late, "due": day(order.next_due),
-            "days": (today() - order.next_due).days if order.next_due else None,
-        })  # fmt: skip
+        rows.append(
+            {
+                "number": order.number,
+                "url": order.get_absolute_url(),
+                "waiting": order.waiting,
+                "lines": order.all_lines,
+                "late": order.late,
+                "due": day(order.next_due),
+                "days": (today() - order.next_due).days if order.next_due else None,
+            }
+        )
     return rows
 
 
@@ -187,9 +231,12 @@ def facts(factory: Factory) -> list[tuple[str, Any]]:
     """Who they are and when they work."""
     place = ", ".join(part for part in (factory.city, country_name(factory.country)) if part)
     found = [
-        (_("Place"), place), (_("Category"), factory.category.name), (_("Status"), factory.get_status_display()),
-        (_("Time zone"), factory.time_zone), (_("Calendar"), factory.calendar.name if factory.calendar else _("every day")),
-    ]  # fmt: skip
+        (_("Place"), place),
+        (_("Category"), factory.category.name),
+        (_("Status"), factory.get_status_display()),
+        (_("Time zone"), factory.time_zone),
+        (_("Calendar"), factory.calendar.name if factory.calendar else _("every day")),
+    ]
     if factory.local_name:
         found.insert(0, (_("Local name"), factory.local_name))
     if factory.since_on:
@@ -211,5 +258,7 @@ def factory_watch(request: HttpRequest, code: str) -> HttpResponse:
         messages.success(request, _("You no longer watch %(name)s.") % {"name": factory.name})
     else:
         Watch.objects.get_or_create(user=request.user, factory=factory)
-        messages.success(request, _("You watch %(name)s: its breaches come to you as messages.") % {"name": factory.name})
+        messages.success(
+            request, _("You watch %(name)s: its breaches come to you as messages.") % {"name": factory.name}
+        )
     return HttpResponseRedirect(safe_next(request, reverse("factory_detail", args=[factory.code])))

@@ -56,23 +56,45 @@ def score_detail(request: HttpRequest, code: str, period: str) -> HttpResponse:
     evaluation = evaluation_or_404(request, factory, period)
     money = sees_money(request.user)
     revisions = list(
-        evaluations(request, factory, period).filter(kind=evaluation.kind).order_by("-revision")
+        evaluations(request, factory, period)
+        .filter(kind=evaluation.kind)
+        .order_by("-revision")
         .values("revision", "kind", "computed_at", "score", "raw_grade")[:REVISIONS]
-    )  # fmt: skip
+    )
     before = previous(evaluation)
-    return render(request, "assessments/score_detail.html", {
-        "factory": factory, "evaluation": evaluation, "period": wording.period_name(evaluation), "score": points(evaluation.score),
-        "summary": wording.summary(evaluation, money), "window": wording.when(evaluation),
-        "measures": [measure(evaluation, name, money) for name in wording.MEASURES],
-        "gates": [wording.gate(gate) for gate in evaluation.gates], "flags": [wording.flag(flag) for flag in evaluation.flags],
-        "grades": grades(evaluation), "changes": changes(before, evaluation, money) if before else [],
-        "before": wording.period_name(before) if before else "", "before_url": wording.score_url(before) if before else "",
-        "before_policy": before.policy if before and before.policy_id != evaluation.policy_id else None,
-        "revisions": [row | {"current": row["revision"] == evaluation.revision, "score": points(row["score"]),
-                             "url": link(request.GET, revision=row["revision"], kind=row["kind"])} for row in revisions],
-        "opens_policies": request.user.role in POLICY.split(), "policy_first": day(evaluation.policy.effective_from),
-        "bands": bands(evaluation), "data_as_of": evaluation.computed_at,
-    })  # fmt: skip
+    return render(
+        request,
+        "assessments/score_detail.html",
+        {
+            "factory": factory,
+            "evaluation": evaluation,
+            "period": wording.period_name(evaluation),
+            "score": points(evaluation.score),
+            "summary": wording.summary(evaluation, money),
+            "window": wording.when(evaluation),
+            "measures": [measure(evaluation, name, money) for name in wording.MEASURES],
+            "gates": [wording.gate(gate) for gate in evaluation.gates],
+            "flags": [wording.flag(flag) for flag in evaluation.flags],
+            "grades": grades(evaluation),
+            "changes": changes(before, evaluation, money) if before else [],
+            "before": wording.period_name(before) if before else "",
+            "before_url": wording.score_url(before) if before else "",
+            "before_policy": before.policy if before and before.policy_id != evaluation.policy_id else None,
+            "revisions": [
+                row
+                | {
+                    "current": row["revision"] == evaluation.revision,
+                    "score": points(row["score"]),
+                    "url": link(request.GET, revision=row["revision"], kind=row["kind"]),
+                }
+                for row in revisions
+            ],
+            "opens_policies": request.user.role in POLICY.split(),
+            "policy_first": day(evaluation.policy.effective_from),
+            "bands": bands(evaluation),
+            "data_as_of": evaluation.computed_at,
+        },
+    )
 
 
 def measure(evaluation: Evaluation, name: str, money: bool) -> dict[str, Any]:
@@ -83,20 +105,37 @@ def measure(evaluation: Evaluation, name: str, money: bool) -> dict[str, Any]:
     marked = float(stored["rate"]) if stored.get("rate") is not None and state != wording.NOT_APPLICABLE else None
     label = wording.label(name)
     return {
-        "name": name, "label": label, "state": state, "rule": wording.rule(name, stored),
-        "fraction": wording.fraction(name, stored, money), "value": percent(stored["rate"]) if marked is not None else "–",
-        "points": points(stored.get("points")), "weight": plain_percent(Decimal(stored["share"]).quantize(Decimal("0.0001"))) if counts else "–",
-        "adds": points(stored.get("adds")) if counts else "–", "counts": counts,
-        "url": wording.score_url(evaluation, name), "sample": wording.sample(name, stored),
-        "sentence": wording.sentence(name, stored, evaluation.policy, money), "points_rule": wording.points_rule(name, stored),
-        "interval": wording.interval(stored), "proof": wording.proof(name, stored),
-        "flags": [wording.flag(flag) for flag in stored.get("flags", [])], "facts": facts(name, stored),
+        "name": name,
+        "label": label,
+        "state": state,
+        "rule": wording.rule(name, stored),
+        "fraction": wording.fraction(name, stored, money),
+        "value": percent(stored["rate"]) if marked is not None else "–",
+        "points": points(stored.get("points")),
+        "weight": plain_percent(Decimal(stored["share"]).quantize(Decimal("0.0001"))) if counts else "–",
+        "adds": points(stored.get("adds")) if counts else "–",
+        "counts": counts,
+        "url": wording.score_url(evaluation, name),
+        "sample": wording.sample(name, stored),
+        "sentence": wording.sentence(name, stored, evaluation.policy, money),
+        "points_rule": wording.points_rule(name, stored),
+        "interval": wording.interval(stored),
+        "proof": wording.proof(name, stored),
+        "flags": [wording.flag(flag) for flag in stored.get("flags", [])],
+        "facts": facts(name, stored),
         "chart": charts.points_rule(
-            float(stored["target"]), float(stored["limit"]), float(stored["zero"]), marked, wording.LOWER_IS_BETTER[name],
-            _("%(label)s: from value to points") % {"label": label}, wording.points_rule(name, stored),
-        ) if counts else "",
+            float(stored["target"]),
+            float(stored["limit"]),
+            float(stored["zero"]),
+            marked,
+            wording.LOWER_IS_BETTER[name],
+            _("%(label)s: from value to points") % {"label": label},
+            wording.points_rule(name, stored),
+        )
+        if counts
+        else "",
         "currencies": stored.get("currencies", []) if money and len(stored.get("currencies", [])) > 1 else [],
-    }  # fmt: skip
+    }
 
 
 def facts(name: str, stored: dict) -> list[tuple[str, str]]:
@@ -105,18 +144,27 @@ def facts(name: str, stored: dict) -> list[tuple[str, str]]:
     found = [(_("Days"), f"{day(first)} – {day(last)}")] if first and last else []
     if name == "defect":
         found += [
-            (_("Lots rejected"), _("%(n)s of %(all)s") % {"n": stored.get("lots_rejected", 0), "all": stored.get("lots", 0)}),
+            (
+                _("Lots rejected"),
+                _("%(n)s of %(all)s") % {"n": stored.get("lots_rejected", 0), "all": stored.get("lots", 0)},
+            ),
             (_("Lots with a critical defect"), str(stored.get("lots_with_critical", 0))),
         ]
         optional = [
-            (_("Share of deliveries inspected"), "coverage"), (_("Mean of the lots’ rates"), "lot_weighted"),
+            (_("Share of deliveries inspected"), "coverage"),
+            (_("Mean of the lots’ rates"), "lot_weighted"),
             (_("Weighted by delivered quantity"), "quantity_weighted"),
-        ]  # fmt: skip
+        ]
         found += [(words, percent(stored[key])) for words, key in optional if stored.get(key) is not None]
         if stored.get("deff") is not None and Decimal(stored["deff"]) > 1:
             found.append((_("Design effect (defects come in lots)"), points(stored["deff"])))
     elif name == "otif":
-        found.append((_("On time, whatever the quantity"), _("%(n)s of %(all)s") % {"n": stored.get("otd", 0), "all": stored["den"]}))
+        found.append(
+            (
+                _("On time, whatever the quantity"),
+                _("%(n)s of %(all)s") % {"n": stored.get("otd", 0), "all": stored["den"]},
+            )
+        )
         if stored.get("qty_rate") is not None:
             found.append((_("Quantity on time"), percent(stored["qty_rate"])))
         if stored.get("avg_days_late_when_late") is not None:
@@ -140,13 +188,17 @@ def grades(evaluation: Evaluation) -> list[tuple[str, str]]:
 def bands(evaluation: Evaluation) -> str:
     policy = evaluation.policy
     return _("Excellent from %(excellent)s, Good from %(good)s, Passing from %(passing)s, else Failing.") % {
-        "excellent": f"{policy.excellent_from.normalize():f}", "good": f"{policy.good_from.normalize():f}",
-        "passing": f"{policy.passing_from.normalize():f}"}  # fmt: skip
+        "excellent": f"{policy.excellent_from.normalize():f}",
+        "good": f"{policy.good_from.normalize():f}",
+        "passing": f"{policy.passing_from.normalize():f}",
+    }
 
 
 def previous(evaluation: Evaluation) -> Evaluation | None:
     """The judgement before: the revision before, else the newest of an earlier day of the same kind and scope."""
-    same = Evaluation.objects.filter(factory=evaluation.factory_id, category=evaluation.category_id, kind=evaluation.kind)
+    same = Evaluation.objects.filter(
+        factory=evaluation.factory_id, category=evaluation.category_id, kind=evaluation.kind
+    )
     same = same.select_related("policy__factory", "policy__category", "category")
     if evaluation.revision > 1:
         found = same.filter(as_of=evaluation.as_of, revision__lt=evaluation.revision).order_by("-revision").first()
@@ -163,12 +215,16 @@ def changes(before: Evaluation, now: Evaluation, money: bool) -> list[dict[str, 
     for name in wording.MEASURES:
         old, new = before.measures.get(name) or {}, now.measures[name]
         moved = Decimal(new.get("adds") or 0) - Decimal(old.get("adds") or 0)
-        found.append({
-            "label": wording.label(name), "old": wording.fraction(name, old or None, money), "new": wording.fraction(name, new, money),
-            "old_rate": percent(old["rate"]) if old.get("rate") is not None else "–",
-            "new_rate": percent(new["rate"]) if new.get("rate") is not None else "–",
-            "moved": f"{'+' if moved > 0 else '−' if moved < 0 else '±'}{points(abs(moved))}",
-        })  # fmt: skip
+        found.append(
+            {
+                "label": wording.label(name),
+                "old": wording.fraction(name, old or None, money),
+                "new": wording.fraction(name, new, money),
+                "old_rate": percent(old["rate"]) if old.get("rate") is not None else "–",
+                "new_rate": percent(new["rate"]) if new.get("rate") is not None else "–",
+                "moved": f"{'+' if moved > 0 else '−' if moved < 0 else '±'}{points(abs(moved))}",
+            }
+        )
     return found
 
 
@@ -197,30 +253,52 @@ def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> Ht
     paginator.count = out if part == "left-out" else now.parts.get(part, now.every)
     page = paginator.get_page(request.GET.get("page"))
     stored = evaluation.measures[measure]
-    return render(request, "assessments/score_rows.html", {
-        "factory": factory, "evaluation": evaluation, "measure": measure, "label": wording.label(measure), "part": part,
-        "period": wording.period_name(evaluation), "sentence": wording.sentence(measure, stored, evaluation.policy, money),
-        "days": " – ".join(day(end) for end in evidence.window(evaluation, measure)), "rule": wording.rule(measure, stored),
-        "tabs": tabs(request, measure, part, now, out), "head": table.head(money),
-        "rows": [table.cells(row, factory, money) for row in page.object_list],
-        "differs": evidence.differs(evaluation, measure, now), "stored": wording.fraction(measure, stored, money),
-        "explained": row_tables.WHY[part] if part == "left-out" else "",
-        "csv_url": link(request.GET, format="csv", page=None), "score_url": wording.score_url(evaluation),
-        "prev_url": link(request.GET, page=page.previous_page_number()) if page.has_previous() else None,
-        "next_url": link(request.GET, page=page.next_page_number()) if page.has_next() else None,
-        "page_text": _("%(first)s–%(last)s of %(total)s") % {
-            "first": page.start_index(), "last": page.end_index(), "total": paginator.count} if paginator.num_pages > 1 else "",
-        "data_as_of": evaluation.computed_at,
-    })  # fmt: skip
+    return render(
+        request,
+        "assessments/score_rows.html",
+        {
+            "factory": factory,
+            "evaluation": evaluation,
+            "measure": measure,
+            "label": wording.label(measure),
+            "part": part,
+            "period": wording.period_name(evaluation),
+            "sentence": wording.sentence(measure, stored, evaluation.policy, money),
+            "days": " – ".join(day(end) for end in evidence.window(evaluation, measure)),
+            "rule": wording.rule(measure, stored),
+            "tabs": tabs(request, measure, part, now, out),
+            "head": table.head(money),
+            "rows": [table.cells(row, factory, money) for row in page.object_list],
+            "differs": evidence.differs(evaluation, measure, now),
+            "stored": wording.fraction(measure, stored, money),
+            "explained": row_tables.WHY[part] if part == "left-out" else "",
+            "csv_url": link(request.GET, format="csv", page=None),
+            "score_url": wording.score_url(evaluation),
+            "prev_url": link(request.GET, page=page.previous_page_number()) if page.has_previous() else None,
+            "next_url": link(request.GET, page=page.next_page_number()) if page.has_next() else None,
+            "page_text": _("%(first)s–%(last)s of %(total)s")
+            % {"first": page.start_index(), "last": page.end_index(), "total": paginator.count}
+            if paginator.num_pages > 1
+            else "",
+            "data_as_of": evaluation.computed_at,
+        },
+    )
 
 
 def tabs(request: HttpRequest, measure: str, part: str, now: evidence.Counted, out: int | None) -> list[dict[str, Any]]:
-    words = {"late": _("Late"), "on-time": _("On time"), "defective": _("With defects"), "clean": _("Without"),
-             "charged": _("Beyond the allowance"), "within": _("Within it")}  # fmt: skip
+    words = {
+        "late": _("Late"),
+        "on-time": _("On time"),
+        "defective": _("With defects"),
+        "clean": _("Without"),
+        "charged": _("Beyond the allowance"),
+        "within": _("Within it"),
+    }
     bad, good = evidence.SPLITS[measure]
     found = [(bad, words[bad], now.parts[bad]), (good, words[good], now.parts[good]), ("all", _("All"), now.every)]
     if out:
         found.append(("left-out", _("Not counted"), out))
     return [
-        {"label": word, "url": link(request.GET, counted=name, page=None), "current": name == part, "count": n} for name, word, n in found
+        {"label": word, "url": link(request.GET, counted=name, page=None), "current": name == part, "count": n}
+        for name, word, n in found
     ]

@@ -67,7 +67,12 @@ def orders_of(user: User) -> QuerySet[PurchaseOrder]:
 
 def nearby(user: User, text: str) -> dict[str, Any]:
     """What contains the text."""
-    lots = Lot.objects.visible_to(user).filter(code__icontains=text).select_related("line__order__factory").order_by("code")
+    lots = (
+        Lot.objects.visible_to(user)
+        .filter(code__icontains=text)
+        .select_related("line__order__factory")
+        .order_by("code")
+    )
     return {
         "factories": list(Factory.objects.visible_to(user).search(text).order_by("code")[:MOST]),
         "orders": list(orders_of(user).filter(number__icontains=text).order_by("-pk")[:MOST]),

@@ -38,7 +38,9 @@ class MaterialMovement(models.Model):
     moved_on = models.DateField()
     quantity_entered = models.DecimalField(max_digits=18, decimal_places=6)
     unit_entered = models.CharField(max_length=12)
-    factor_numerator = models.BigIntegerField(default=1, help_text="Base units per entered unit = numerator / denominator.")
+    factor_numerator = models.BigIntegerField(
+        default=1, help_text="Base units per entered unit = numerator / denominator."
+    )
     factor_denominator = models.BigIntegerField(default=1)
     quantity = models.GeneratedField(
         expression=models.Func(

@@ -133,8 +133,11 @@ class OrderLineQuerySet(OfFactory):
         return self.filter(outcome__is_open=True)
 
     def with_received(self):
-        return self.annotate(received=models.functions.Coalesce(models.Sum("deliveries__quantity"), models.Value(0),
-                                                                output_field=models.DecimalField()))
+        return self.annotate(
+            received=models.functions.Coalesce(
+                models.Sum("deliveries__quantity"), models.Value(0), output_field=models.DecimalField()
+            )
+        )
 
 
 @tracked()

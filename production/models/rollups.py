@@ -71,8 +71,11 @@ class LineOutcome(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["factory", "category", "limit_on"]),
-            models.Index(fields=["factory", "category", "completed_on"], condition=Q(completed_on__isnull=False),
-                         name="line_outcome_completed"),
+            models.Index(
+                fields=["factory", "category", "completed_on"],
+                condition=Q(completed_on__isnull=False),
+                name="line_outcome_completed",
+            ),
             models.Index(fields=["order"]),
             models.Index(fields=["factory", "due_on"], condition=Q(is_open=True), name="line_outcome_open"),
         ]
@@ -152,7 +155,9 @@ class MaterialOutcome(models.Model):
     unit_cost = models.DecimalField(max_digits=38, decimal_places=12)
     value_net = models.DecimalField(max_digits=38, decimal_places=12)
     value_loss = models.DecimalField(max_digits=38, decimal_places=12)
-    charge = models.DecimalField(max_digits=38, decimal_places=12, help_text="Unrounded; rounded once where it is shown.")
+    charge = models.DecimalField(
+        max_digits=38, decimal_places=12, help_text="Unrounded; rounded once where it is shown."
+    )
 
     objects = OfFactory.as_manager()
 

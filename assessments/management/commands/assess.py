@@ -31,5 +31,7 @@ class Command(BaseCommand):
             return
         day = as_of or jobs.local_today(now) - datetime.timedelta(days=1)
         if day >= jobs.local_today(now):
-            raise CommandError(f"{day} is not over yet; the latest closed day is {jobs.local_today(now) - datetime.timedelta(days=1)}.")
+            raise CommandError(
+                f"{day} is not over yet; the latest closed day is {jobs.local_today(now) - datetime.timedelta(days=1)}."
+            )
         self.stdout.write(json.dumps(jobs.judge_day(day, factories, months, quiet)))

@@ -11,7 +11,9 @@ from factories.models import Factory
 
 
 class Command(BaseCommand):
-    help = "The scorecard of a factory from the facts known on a day: score, grade, and every measure with its fraction."
+    help = (
+        "The scorecard of a factory from the facts known on a day: score, grade, and every measure with its fraction."
+    )
 
     def add_arguments(self, parser):
         parser.add_argument("code")
@@ -41,6 +43,8 @@ class Command(BaseCommand):
             status = dict(Status.choices).get(measure["status"], "Does not apply")
             rate = f"{float(measure['rate']) * 100:.2f} %" if measure["rate"] is not None else "-"
             fraction = f"{measure['num']} / {measure['den']}" if measure["rate"] is not None else "no data"
-            self.stdout.write(f"{Measure(name).label:18} {rate:>9}  {fraction:24} {status:13} adds {measure['adds'] or '-'}")
+            self.stdout.write(
+                f"{Measure(name).label:18} {rate:>9}  {fraction:24} {status:13} adds {measure['adds'] or '-'}"
+            )
         for gate in judged.gates:
             self.stdout.write(f"Gate {gate['label']}: at most {gate['cap']}")
