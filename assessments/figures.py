@@ -90,12 +90,12 @@ def _round(value: Decimal, places: int) -> str:
 
 
 COUNTRIES = {
-    "BD": "Bangladesh", "BR": "Brazil", "CN": "China", "CZ": "Czechia", "DE": "Germany", "EG": "Egypt", "ES": "Spain",
-    "ET": "Ethiopia", "FR": "France", "GB": "United Kingdom", "HK": "Hong Kong", "ID": "Indonesia", "IN": "India", "IT": "Italy",
-    "JP": "Japan", "KH": "Cambodia", "KR": "South Korea", "LK": "Sri Lanka", "MA": "Morocco", "MG": "Madagascar", "MM": "Myanmar",
-    "MX": "Mexico", "MY": "Malaysia", "NP": "Nepal", "PH": "Philippines", "PK": "Pakistan", "PL": "Poland", "PT": "Portugal",
-    "RO": "Romania", "TH": "Thailand", "TN": "Tunisia", "TR": "Türkiye", "TW": "Taiwan", "UA": "Ukraine", "US": "United States",
-    "VN": "Vietnam",
+    "BD": "Bangladesh", "BR": "Brazil", "CN": "China", "CZ": "Czechia", "DE": "Germany", "EG": "Egypt",
+    "ES": "Spain", "ET": "Ethiopia", "FR": "France", "GB": "United Kingdom", "HK": "Hong Kong", "ID": "Indonesia",
+    "IN": "India", "IT": "Italy", "JP": "Japan", "KH": "Cambodia", "KR": "South Korea", "LK": "Sri Lanka",
+    "MA": "Morocco", "MG": "Madagascar", "MM": "Myanmar", "MX": "Mexico", "MY": "Malaysia", "NP": "Nepal",
+    "PH": "Philippines", "PK": "Pakistan", "PL": "Poland", "PT": "Portugal", "RO": "Romania", "TH": "Thailand",
+    "TN": "Tunisia", "TR": "Türkiye", "TW": "Taiwan", "UA": "Ukraine", "US": "United States", "VN": "Vietnam",
 }  # fmt: skip
 
 

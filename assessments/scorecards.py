@@ -187,7 +187,7 @@ class Month:
 
 
 def otif_by_month(days: QuerySet[FactoryDay], day: datetime.date) -> list[Month]:
-    """On time in full per calendar month for the twelve months up to `day`, lines with a limit day before it. One query."""
+    """On time in full per calendar month, twelve up to `day`, of lines whose limit day is over. One query."""
     firsts = [end.replace(day=1) for end in closed_months(month_end(day), MONTHS)]
     rows = (
         days.filter(family=FactoryDay.Family.DELIVERY)

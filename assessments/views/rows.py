@@ -123,6 +123,18 @@ def amount(row: MaterialOutcome, value: Any) -> str:
     return f"{quantity(round(value, 3))} {row.order_material.material.unit}"
 
 
+def loss_rate(row: MaterialOutcome, factory: Factory) -> Any:
+    return row.loss / row.net_issued if row.net_issued else None
+
+
+def value_lost(row: MaterialOutcome, factory: Factory) -> str:
+    return money(max(row.value_loss, 0), row.currency)
+
+
+def value_used(row: MaterialOutcome, factory: Factory) -> str:
+    return money(row.value_net, row.currency)
+
+
 LINE_BASE = ("line__order", "line__product")
 COUNTED: dict[str, Table] = {
     "otif": Table(LINE_BASE, line_title, gettext_lazy("Order line"), [
@@ -153,10 +165,10 @@ COUNTED: dict[str, Table] = {
         Column("used", gettext_lazy("Used"), lambda r, f: amount(r, r.net_issued), "num"),
         Column("needed", gettext_lazy("Needed"), lambda r, f: amount(r, r.theoretical), "num"),
         Column("lost", gettext_lazy("Lost"), lambda r, f: amount(r, r.loss), "num"),
-        Column("rate", gettext_lazy("Rate"), lambda r, f: percent(r.loss / r.net_issued if r.net_issued else None), "num"),
+        Column("rate", gettext_lazy("Rate"), lambda r, f: percent(loss_rate(r, f)), "num"),
         Column("allowed", gettext_lazy("Allowed"), lambda r, f: amount(r, r.allowed), in_files_only=True),
-        Column("value_lost", gettext_lazy("Value lost"), lambda r, f: money(max(r.value_loss, 0), r.currency), "num", is_money=True),
-        Column("value_used", gettext_lazy("Value used"), lambda r, f: money(r.value_net, r.currency), "num off", is_money=True),
+        Column("value_lost", gettext_lazy("Value lost"), value_lost, "num", is_money=True),
+        Column("value_used", gettext_lazy("Value used"), value_used, "num off", is_money=True),
         Column("charge", gettext_lazy("To charge"), lambda r, f: money(r.charge, r.currency), "num", is_money=True),
     ]),
 }  # fmt: skip
@@ -200,9 +212,7 @@ CSV: dict[str, Callable[[Any, Factory], Any]] = {
     "on_time": lambda r, f: r.qty_on_time,
     "quantity_due": lambda r, f: r.qty_due,
     "verdict": lambda r, f: {True: "accepted", False: "rejected", None: "pending"}[r.is_accepted],
-    "rate": lambda r, f: (
-        r.bad_share if isinstance(r, LotOutcome) else (r.loss / r.net_issued if r.net_issued else None)
-    ),
+    "rate": lambda r, f: r.bad_share if isinstance(r, LotOutcome) else loss_rate(r, f),
     "allowance": lambda r, f: "beyond" if r.excess > 0 else "within",
     "used": lambda r, f: r.net_issued,
     "needed": lambda r, f: r.theoretical,
