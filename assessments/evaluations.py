@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from assessments import grading, window_sums, windows
+from assessments import consequences, grading, window_sums, windows
 from assessments.judgement import CODE_VERSION, Judged, digest, judge, sums_of
 from assessments.models import Evaluation, Policy
 from assessments.window_sums import Asked, Found
@@ -70,11 +70,14 @@ def evaluate_night(day: datetime.date, factories: Iterable[int] | None = None) -
     return evaluate(NIGHT, [(factory, day) for factory in _factories(factories)])
 
 
-def evaluate_month(last_day: datetime.date, factories: Iterable[int] | None = None) -> list[int]:
+def evaluate_month(last_day: datetime.date, factories: Sequence[int] | None = None) -> list[int]:
     """Judges the closed month that ends on `last_day` and publishes grades."""
     if windows.month(last_day).last != last_day:
         raise ValueError(f"{last_day} is not the last day of a month.")
-    return evaluate(MONTH, [(factory, last_day) for factory in _factories(factories)])
+    with transaction.atomic():
+        made = evaluate(MONTH, [(factory, last_day) for factory in _factories(factories)])
+        consequences.apply(factories)
+    return made
 
 
 def evaluate_again(factories: Iterable[int], first_day: datetime.date, yesterday: datetime.date) -> list[int]:

@@ -1,12 +1,17 @@
 from assessments.models.breaches import Breach, BreachStep, JobSlot, Watch
+from assessments.models.claims import Claim, ClaimStep
+from assessments.models.consequences import GradeConsequence
 from assessments.models.evaluations import Evaluation, Grade, Measure, Status
 from assessments.models.policies import Policy, Thresholds
 
 __all__ = [
     "Breach",
     "BreachStep",
+    "Claim",
+    "ClaimStep",
     "Evaluation",
     "Grade",
+    "GradeConsequence",
     "JobSlot",
     "Measure",
     "Policy",
