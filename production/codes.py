@@ -64,7 +64,7 @@ def find_lines(lines: QuerySet, text: str) -> QuerySet:
     """
     wanted = keys(text)
     if not wanted:
-        return lines.none()
+        return lines.none().annotate(rank=Value(0))
     whole, order, ending = Q(), Q(), Q()
     for each in wanted:
         whole |= Q(line_key=each) | Q(factory_line_key=each)

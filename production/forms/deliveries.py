@@ -199,10 +199,8 @@ class DeliveryForm(forms.Form):
 
     def check_lot(self, data):
         code = data.get("lot_code")
-        lot = (
-            code
-            and Lot.objects.filter(factory=self.order_line.factory, code=code).select_related("line__order").first()
-        )
+        lots = Lot.objects.filter(factory=self.order_line.factory_id, code=code).select_related("line__order")
+        lot = lots.first() if code else None
         if lot and lot.line_id != self.order_line.pk:
             self.add_error("lot_code", _("Lot %(lot)s belongs to %(line)s.") % {"lot": code, "line": lot.line.code})
         data["lot"] = lot
