@@ -6,6 +6,7 @@ make.delivery(line=line, quantity=420, received_on=day("2026-11-21"))
 
 import datetime
 import itertools
+from decimal import Decimal
 
 from accounts.models import User
 from assessments.models import Policy
@@ -35,6 +36,10 @@ numbers = itertools.count(1)
 def day(text):
     """`day("2026-11-14")` is a date."""
     return datetime.date.fromisoformat(text)
+
+
+def decimal(text):
+    return Decimal(text)
 
 
 def user(role="buyer", *, factory=None, password=PASSWORD, **fields):

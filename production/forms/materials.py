@@ -104,11 +104,11 @@ class MovementForm(forms.Form):
             issued = MaterialMovement.objects.filter(
                 order_material__order=self.order, order_material__material=data["material"],
                 kind__in=[Kind.ISSUE, Kind.TRANSFER_IN],
-            ).aggregate(quantity=Sum("quantity"), value=Sum(F("quantity") * F("unit_cost")))  # fmt: skip
-            if not issued["quantity"]:
+            ).aggregate(sum=Sum("quantity"), value=Sum(F("quantity") * F("unit_cost")))  # fmt: skip
+            if not issued["sum"]:
                 self.add_error("material", _("Nothing of this material has been issued for this order."))
             else:
-                data["average"] = (issued["value"] / issued["quantity"]).quantize(Decimal("0.000001"))
+                data["average"] = (issued["value"] / issued["sum"]).quantize(Decimal("0.000001"))
 
     def check_repeat(self, data):
         kind = Kind.TRANSFER_OUT if data["kind"] == TRANSFER else data["kind"]
