@@ -182,6 +182,41 @@ class PolicyForm(forms.ModelForm):
             )
         return first
 
+    def clean(self) -> dict[str, Any]:
+        """The order of target, limit and zero, said at the field that breaks it."""
+        super().clean()
+        for name, low, label in (
+            ("defect", True, _("Defect rate")),
+            ("soft_defect", True, _("Defect rate of soft goods")),
+            ("loss", True, _("Material loss")),
+            ("otif", False, _("On time in full")),
+        ):
+            self._check_order(
+                label, *(f"{name}_{part}" for part in ("target", "limit" if low else "floor", "zero")), low
+            )
+        return self.cleaned_data
+
+    def _check_order(self, label: Any, target: str, limit: str, zero: str, low: bool) -> None:
+        best, bound, worst = (self.cleaned_data.get(name) for name in (target, limit, zero))
+        if best is None or bound is None or worst is None:
+            return
+        said = {
+            "label": label,
+            "limit": f"{str(LABELS[limit]).lower()} {plain_percent(bound)}",
+            "target": plain_percent(best),
+            "zero": f"{str(LABELS[zero]).lower()} {plain_percent(worst)}",
+        }
+        if low and best > bound:
+            self.add_error(limit, _("%(label)s: the %(limit)s must not be below the target %(target)s.") % said)
+        elif not low and best < bound:
+            self.add_error(limit, _("%(label)s: the %(limit)s must not be above the target %(target)s.") % said)
+        elif low and worst <= bound:
+            self.add_error(zero, _("%(label)s: %(zero)s must be above the %(limit)s.") % said)
+        elif not low and worst >= bound:
+            self.add_error(zero, _("%(label)s: %(zero)s must be below the %(limit)s.") % said)
+        elif bound in (0, 1):
+            self.add_error(limit, _("%(label)s: the %(limit)s must lie between 0 and 100%%.") % said)
+
     def groups(self) -> list[tuple[Any, list[forms.BoundField]]]:
         return [(label, [self[name] for name in names]) for label, names in GROUPS]
 

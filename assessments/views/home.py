@@ -185,7 +185,7 @@ def lines(user: User, late: bool) -> dict[str, Any]:
     return {
         "rows": [line_row(row, now) for row in rows],
         "count": len(rows) if len(rows) < LINES else found.count(),
-        "url": url_or_none("order_list", state="late" if late else "due"),
+        "url": url_or_none("order_list", state="late" if late else "open"),
     }
 
 

@@ -12,13 +12,14 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from assessments import grading
-from assessments.figures import day
+from assessments import backtest, grading
+from assessments.figures import day, month_name
 from assessments.forms import GROUPS, LABELS, MAIN_GROUPS, PERCENTS, VALUES, PolicyForm, differences, shown
 from assessments.models import Policy
 from assessments.views.entrance import POLICY, open_to, today
 from factories.models import Factory
 
+TRIED_MONTHS, TRIED_ROWS, TRIED_SHOWN = 6, 10, 3
 Scope = tuple[int | None, int | None]
 
 
@@ -117,8 +118,28 @@ def policy_new(request: HttpRequest) -> HttpResponse:
         changes=changes,
         checked=fingerprint,
         is_checked=True,
+        tried=tried(form.instance, changes),
         is_changed_since=request.POST.get("do") == "save",
     )
+
+
+def tried(draft: Policy, changes: list) -> dict[str, Any] | None:
+    """What the draft would have made of the last closed months; None where it changes nothing."""
+    if not changes:
+        return None
+    found = backtest.compare(draft, today() - datetime.timedelta(days=1), TRIED_MONTHS)
+    moved = found.changes()
+    return {
+        "months": len(found.ends),
+        "factories": len(found.factories),
+        "moved": len(moved),
+        "opened_now": found.now.opened,
+        "opened_draft": found.draft.opened,
+        "rows": [
+            {"factory": factory, "months": [(month_name(end), now, draft) for end, now, draft in months[-TRIED_SHOWN:]]}
+            for factory, months in moved[:TRIED_ROWS]
+        ],
+    }
 
 
 def answer(request: HttpRequest, form: PolicyForm, status: int = 200, **context: Any) -> HttpResponse:
