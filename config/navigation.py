@@ -1,6 +1,10 @@
 """What the top bar shows to whom. Wiring: it only names URLs."""
 
-from django.urls import NoReverseMatch, reverse
+from django.core.cache import cache
+from django.urls import reverse
+from redis.exceptions import RedisError
+
+from notifications import health
 
 ENTRIES = [
     # label, url name, roles that see it, shown on the phone bar
@@ -14,8 +18,14 @@ ENTRIES = [
 ]
 
 
+FINDINGS_KEPT = 60  # seconds; every page of a manager shows them
+
+
 def navigation(request):
-    """Context: `nav`, a list of {label, url, current, primary}; empty for those not signed in."""
+    """Context of every page: `nav`, a list of {label, url, current, primary}, and what the frame says of the reader.
+
+    Empty for those not signed in.
+    """
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"nav": []}
@@ -23,10 +33,28 @@ def navigation(request):
     for label, name, roles, primary in ENTRIES:
         if user.role not in roles.split():
             continue
-        try:
-            url = reverse(name)
-        except NoReverseMatch:
-            continue
+        url = reverse(name)
         current = request.path == url if url == "/" else request.path.startswith(url)
         nav.append({"label": label, "url": url, "current": current, "primary": primary})
-    return {"nav": nav}
+    action = {"label": "Log delivery", "url": reverse("delivery_new")} if user.writes_orders() else None
+    if user.role == user.Role.INSPECTOR:
+        action = {"label": "Record inspection", "url": reverse("inspection_new")}
+    return {
+        "nav": nav,
+        "nav_action": action,
+        "role_name": user.get_role_display(),
+        "theme": user.theme or "auto",
+        "findings": _findings() if user.role in (user.Role.MANAGER, user.Role.ADMIN) else [],
+    }
+
+
+def _findings():
+    """Sentences about jobs that do not run and mail that does not go; asked of the database once a minute."""
+    try:
+        sentences = cache.get("health")
+        if sentences is None:
+            sentences = [finding.sentence for finding in health.current_findings()]
+            cache.set("health", sentences, FINDINGS_KEPT)
+        return sentences
+    except RedisError:
+        return [finding.sentence for finding in health.current_findings()]

@@ -40,4 +40,5 @@ urlpatterns = [
     path("admin-area/", admin.site.urls),
     path("", include("assessments.urls")),
     path("", include("production.urls")),
+    path("", include("notifications.urls")),
 ]
