@@ -6,14 +6,14 @@ import pgtrigger
 from django.db import connection, transaction
 
 from accounts.models import User
-from assessments import breaches, evaluations, windows
+from assessments import breaches, consequences, evaluations, windows
 from assessments.demo.people import PEOPLE
 from assessments.models import Breach
-from factories.models import Factory
+from factories.models import Factory, StandingOverride
 
 MONTHS = 15
-WEEKLY_NIGHTS = 10  # one night a week before the daily ones: enough to see breaches come and go
-DAILY_NIGHTS = 16
+WEEKLY_NIGHTS = 8  # one night a week before the daily ones: enough to see breaches come and go
+DAILY_NIGHTS = 11
 DEALT_WITH_DAYS = {"late_order": 9, "charge": 12, "critical_lot": 20}
 REASONS = {
     "late_order": [
@@ -37,6 +37,9 @@ NOTES = [
     "Inspector stays on site until three lots in a row have passed.",
 ]
 
+BLOCKED = "VN-012"
+WHY_NEVERTHELESS = "The linen shirts are cut and on their tables; no other factory can finish them in time."
+
 
 def judge(day: datetime.date, now: datetime.datetime) -> None:
     """Evaluates month ends, nights and the present of the demo factories as of `day`; sends no mail about the past."""
@@ -52,6 +55,7 @@ def judge(day: datetime.date, now: datetime.datetime) -> None:
             else:
                 breaches.review(evaluations.evaluate_night(on, factories), on=on, night=True, quiet=True)
         breaches.review(evaluations.evaluate_live(now, factories), on=yesterday, quiet=True)
+        consequences.apply(factories)
         _deal_with(day, factories)
         _date_back(factories)
 
@@ -81,6 +85,11 @@ def _deal_with(day: datetime.date, factories: list[int]) -> None:
         still_waiting = breach.event == "late_order" and breach.order.lines.open().exists()
         if dealt_on < day and not still_waiting:
             breaches.resolve(breach, buyer, REASONS[breach.event][place % len(REASONS[breach.event])], dealt_on)
+    if manager:
+        StandingOverride.objects.create(
+            factory=Factory.objects.get(code=BLOCKED), granted_by=manager, reason=WHY_NEVERTHELESS,
+            from_on=day - datetime.timedelta(days=9), until_on=day + datetime.timedelta(days=19),
+        )  # fmt: skip
     for place, breach in enumerate(live.filter(event=Breach.Event.RATE, severity="breach")[:2]):
         on = max(breach.opened_on + datetime.timedelta(days=3), day - datetime.timedelta(days=11 - place))
         breaches.acknowledge(breach, manager, NOTES[place], min(on, day - datetime.timedelta(days=1)))

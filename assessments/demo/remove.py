@@ -6,7 +6,7 @@ from django.db.models import ProtectedError
 
 from assessments.demo.keep import JOB, SHARED, own
 from assessments.demo.load import STRICTER_FOR_TOYS
-from assessments.models import Breach, Evaluation, JobSlot, Policy, Watch
+from assessments.models import Breach, Claim, Evaluation, JobSlot, Policy, Watch
 from factories.models import CalendarException, Contact, Factory, Membership, WorkingCalendar, WorkingDay
 from notifications.models import Message
 from production import rollups
@@ -29,7 +29,7 @@ from production.models import (
 
 # Children first: each model goes in few statements, so that its marks and history cost few statements too.
 OF_FACTORY: list[type[models.Model]] = [
-    Watch, Breach, Evaluation, MaterialOutcome, LotOutcome, DeliveryOutcome, LineOutcome, FactoryDay, MaterialMovement,
+    Watch, Breach, Claim, Evaluation, MaterialOutcome, LotOutcome, DeliveryOutcome, LineOutcome, FactoryDay, MaterialMovement,
     OrderMaterial, Inspection,
 ]  # fmt: skip
 
