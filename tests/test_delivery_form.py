@@ -1,5 +1,6 @@
 """Logging a delivery on the dock: one save is saved once, the right line, the right day, and nothing typed is lost."""
 
+import contextlib
 import datetime
 import re
 import threading
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -16,6 +18,7 @@ from django.utils import timezone
 
 from production import rollups
 from production.codes import full_code
+from production.forms.deliveries import DeliveryForm
 from production.forms.fields import ValidationError, read_quantity, write_quantity
 from production.models import Delivery, Lot, OrderLine
 from tests import make
@@ -125,6 +128,15 @@ def test_the_same_form_sent_twice_saves_once_and_answers_with_the_first(client, 
     assert Delivery.objects.count() == 1
 
 
+def test_a_form_without_its_key_is_no_other_delivery_that_has_none(client, buyer, line):
+    imported = make.delivery(5, line=line)
+    data = opened(client, line) | {"idem": ""}
+    saved = client.post(NEW, data)
+    assert saved.status_code == 303
+    assert saved["Location"] != imported.get_absolute_url()
+    assert client.get(f"/deliveries/D-{imported.pk}/correct/").status_code == 200
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_same_form_sent_twenty_times_at_once_saves_once():
     line, person = make.line(1200), make.user("buyer")
@@ -146,6 +158,39 @@ def test_the_same_form_sent_twenty_times_at_once_saves_once():
         thread.join()
     assert answers == [303] * 20
     assert Delivery.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_locked", [True, False])
+def test_two_people_who_save_at_the_same_moment_are_both_counted_only_without_the_lock(monkeypatch, is_locked):
+    line, both = make.line(1200), threading.Barrier(2)
+    save = DeliveryForm.save
+
+    def save_together(form):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(timeout=2)
+        return save(form)
+
+    monkeypatch.setattr(DeliveryForm, "save", save_together)
+    if not is_locked:
+        monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **options: rows)
+    sent, answers = [], []
+    for _ in range(2):
+        session = Client()
+        session.force_login(make.user("buyer"))
+        sent.append((session, opened(session, line)))
+
+    def send(session, data):
+        answers.append(session.post(NEW, data).status_code)
+        connection.close()
+
+    threads = [threading.Thread(target=send, args=each) for each in sent]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == ([303, 409] if is_locked else [303, 303])
+    assert Delivery.objects.count() == (1 if is_locked else 2)
 
 
 def test_the_same_quantity_again_within_twelve_hours_is_asked_about(client, buyer, line):
@@ -424,6 +469,14 @@ def test_a_line_nobody_knows_is_not_found(client, buyer, line, bad):
 @pytest.mark.parametrize("value", ["", "x", "\x00", "-1", "9" * 400])
 def test_no_value_of_a_field_breaks_the_page(client, buyer, line, name, value):
     assert client.post(NEW, opened(client, line) | {name: value}).status_code in (200, 303, 409, 422)
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00", "9999-12-31T23:59", "1999-12-31T10:00", "x"])
+@pytest.mark.parametrize("offset", ["", "+14:00", "x"])
+def test_no_moment_breaks_the_page(client, buyer, line, at, offset):
+    typed = {"received_at": at, "opened": at + offset, "late_reason": "x"}
+    assert post(client, line, **typed).status_code == 422
+    assert post(client, line, **typed, do="find").status_code == 200
 
 
 def test_the_number_of_queries_does_not_grow_with_the_lines_to_choose_from(client, buyer, line):

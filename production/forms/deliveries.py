@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from factories.models import FIRST_DAY, LAST_DAY
 from production.forms.fields import CountField, MomentInput, QuantityField, counts_whole, write_quantity
 from production.judging import Standing
 from production.models import Delivery, Lot, OrderLine, Site
@@ -21,6 +22,15 @@ ASK_WHY_AFTER = datetime.timedelta(hours=24)
 REPEAT_WITHIN = datetime.timedelta(hours=12)
 NO, YES = "no", "yes"
 AS_TYPED = ["condition", "damaged_quantity", "reason", "document", "cartons", "note", "is_over"]
+
+
+def read_moment(text: str) -> datetime.datetime | None:
+    """A moment with its offset, as a form carries it; None for anything else."""
+    try:
+        found = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo and FIRST_DAY < found.date() < LAST_DAY else None
 
 
 class DeliveryForm(forms.Form):
@@ -109,12 +119,13 @@ class DeliveryForm(forms.Form):
         return self.cleaned_data["seen"] or self.order_line.version
 
     def clean_opened(self):
-        """The moment the form was shown, which its first time stands for; None if it says none."""
-        try:
-            opened = datetime.datetime.fromisoformat(self.cleaned_data["opened"])
-        except ValueError:
-            return None
-        return opened if opened.tzinfo else None
+        return read_moment(self.cleaned_data["opened"])
+
+    def clean_received_at(self):
+        typed = self.cleaned_data["received_at"]
+        if typed and not FIRST_DAY < typed.date() < LAST_DAY:
+            raise forms.ValidationError(_("The day must lie between 2000 and 2049."))
+        return typed
 
     def clean(self):
         data = super().clean()
@@ -207,14 +218,17 @@ class DeliveryForm(forms.Form):
 
     def moment_shown(self, zone: str) -> datetime.datetime | None:
         """When the delivery came, as the form stands now; None where that cannot be read."""
-        opened, typed = str(self["opened"].value() or ""), self["received_at"].value()
-        if opened and typed and opened.startswith(str(typed)):
-            return datetime.datetime.fromisoformat(opened)
+        shown, typed = str(self["opened"].value() or ""), self["received_at"].value()
+        opened = read_moment(shown)
+        if opened and typed and shown.startswith(str(typed)):
+            return opened
         try:
             naive = self.fields["received_at"].to_python(typed)
         except forms.ValidationError:
             return None
-        return naive.replace(tzinfo=ZoneInfo(zone)) if naive else self.now
+        if naive is None:
+            return self.now
+        return naive.replace(tzinfo=ZoneInfo(zone)) if FIRST_DAY < naive.date() < LAST_DAY else None
 
     @property
     def is_stale(self) -> bool:

@@ -55,8 +55,7 @@ class MovementForm(forms.Form):
         self.fields["material"].widget.attrs |= {"list": "materials", "autocomplete": "off", "class": "w-m"}
         self.fields["quantity"].widget.attrs |= {"inputmode": "decimal", "autocomplete": "off", "class": "w-s"}
         self.fields["unit"].widget.attrs["class"] = "w-s"
-        for name in ("unit", "unit_cost", "salvage_unit", "to_order", "document"):
-            self.fields[name].is_optional = name != "unit"
+        self.fields["document"].is_optional = True
         if not self.is_bound:
             self.fields["again"].widget = forms.HiddenInput()
 

@@ -320,6 +320,10 @@ class CloseOrderForm(forms.Form):
         error_messages={"required": gettext_lazy("Tick this once all returns and scrap are entered.")},
     )
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].is_optional = True
+
     def save(self, order):
         order.closed_on = self.cleaned_data["closed_on"]
         order.save(update_fields=["closed_on"])

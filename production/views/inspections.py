@@ -204,10 +204,12 @@ def inspection_new(request):
 
 
 def _already_saved(request):
+    """The inspection that this very form has saved before, if any."""
     try:
-        return Inspection.objects.visible_to(request.user).filter(idem=request.POST.get("idem") or None).first()
-    except (ValidationError, ValueError):
+        idem = uuid.UUID(request.POST.get("idem", ""))
+    except ValueError:
         return None
+    return Inspection.objects.visible_to(request.user).filter(idem=idem).first()
 
 
 def _named(request):

@@ -1,5 +1,6 @@
 """The dock: find the order line, log what came, correct it."""
 
+import uuid
 from decimal import Decimal
 
 from django.contrib import messages
@@ -103,10 +104,12 @@ def _names_exactly(request, text, line) -> bool:
 
 
 def _already_saved(request):
+    """The delivery that this very form has saved before, if any."""
     try:
-        return Delivery.objects.visible_to(request.user).filter(idem=request.POST.get("idem") or None).first()
-    except (ValidationError, ValueError):
+        idem = uuid.UUID(request.POST.get("idem", ""))
+    except ValueError:
         return None
+    return Delivery.objects.visible_to(request.user).filter(idem=idem).first()
 
 
 def _bare(request, line, where):
