@@ -98,7 +98,9 @@ def empty_redis(request):
 @pytest.fixture(autouse=True)
 def shipped_policy(request):
     """The policy that a migration writes; a test that commits empties every table, so the next one finds none."""
-    if "transactional_db" in request.fixturenames or "live_server" in request.fixturenames:
+    marker = request.node.get_closest_marker("django_db")
+    commits = marker is not None and marker.kwargs.get("transaction")
+    if commits or {"transactional_db", "live_server"} & set(request.fixturenames):
         from tests import make
 
         request.getfixturevalue("transactional_db")
