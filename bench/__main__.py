@@ -24,7 +24,9 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=1_000_000, help="order lines (default 1,000,000)")
     parser.add_argument("--factories", type=int, default=500, help="factories (default 500)")
     parser.add_argument("--years", type=int, default=3, help="years of history (default 3)")
-    parser.add_argument("--repeats", type=int, default=3, help="rounds; every round measures everything once (default 3)")
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="rounds; every round measures everything once (default 3)"
+    )
     options = parser.parse_args()
     if not world.is_empty():
         sys.exit("bench: this database has factories in it; name an empty one in DATABASE_URL, or use ./dev bench.")

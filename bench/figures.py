@@ -183,7 +183,10 @@ def measure_bulk_inserts(times: Times, size: world.Size) -> None:
 @contextmanager
 def user_triggers(table: str, prefixes: list[str]) -> Iterator[None]:
     """Only the triggers whose names begin so work, besides the foreign keys."""
-    names = [row[0] for row in run("SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal", [table])]
+    names = [
+        row[0]
+        for row in run("SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal", [table])
+    ]
     run(f"ALTER TABLE {table} DISABLE TRIGGER USER")
     for name in names:
         if any(name.startswith(prefix) for prefix in prefixes):
@@ -237,7 +240,10 @@ def table(measured: dict[str, Any]) -> str:
     row("full recompute", f"{full / medians['reference']:.2f}x the reference", full)
     row("nightly evaluation", cheaper("nightly evaluation", full, "the full recompute"))
     row("update and commit, no triggers", "1")
-    row("update and commit, product", times("update and commit, product", "update and commit, no triggers", "without triggers"))
+    row(
+        "update and commit, product",
+        times("update and commit, product", "update and commit, no triggers", "without triggers"),
+    )
     row(
         "one change, sums",
         f"{times('one change, sums', 'update and commit, no triggers', 'the plain update')}; "
@@ -245,7 +251,10 @@ def table(measured: dict[str, Any]) -> str:
     )
     for kind in ("recent", "any"):
         name = f"one change ({kind}), everything"
-        row(name, f"{times(name, 'update and commit, no triggers', 'the plain update')}; {cheaper(name, full, 'the full recompute')}")
+        row(
+            name,
+            f"{times(name, 'update and commit, no triggers', 'the plain update')}; {cheaper(name, full, 'the full recompute')}",
+        )
     row("0.1 % scattered, sums", times("0.1 % scattered, sums", "rebuild of all sums", "the rebuild of all sums"))
     for name in TRIGGERS:
         row(name, times(name, "bulk, no triggers", "without triggers"))

@@ -4,7 +4,7 @@ It knows nothing of marks, outcomes or days of knowledge and keeps nothing but i
 `docs/metrics.md`, not from `production.outcomes`; `equal` and `tests/test_bench_reference.py` hold the two together.
 """
 
-from django.db import connection
+from django.db import connection, transaction
 
 from production.models.rollups import SUM_FIELDS
 
@@ -16,14 +16,17 @@ WITH revised AS (  -- the newest approved revision that the factory did not caus
     SELECT DISTINCT ON (line_id) line_id, new_on FROM production_daterevision
     WHERE approved_on IS NOT NULL AND cause <> 'factory' ORDER BY line_id, approved_on DESC, id DESC
 ), due AS (
-    SELECT l.*, o.confirmed_on, p.category_id, CASE WHEN NOT l.rolls_to_working_day THEN d.day ELSE (
-        SELECT min(w.day) FROM factories_workingday w WHERE w.calendar_id = l.calendar_id AND w.day >= d.day) END AS due_on
+    SELECT l.id, l.factory_id, p.category_id, o.confirmed_on, l.quantity, l.tol_under, l.tol_over, l.over_policy, l.early_days,
+        l.early_policy, l.single_delivery, l.closed_short_on, l.grace_days, l.grace_unit, l.calendar_id,
+        CASE WHEN NOT l.rolls_to_working_day THEN d.day ELSE (
+            SELECT min(w.day) FROM factories_workingday w WHERE w.calendar_id = l.calendar_id AND w.day >= d.day) END AS due_on
     FROM production_orderline l
     JOIN production_purchaseorder o ON o.id = l.order_id
     JOIN production_product p ON p.id = l.product_id
     LEFT JOIN revised r ON r.line_id = l.id
     CROSS JOIN LATERAL (SELECT COALESCE(r.new_on, l.committed_on, l.requested_on) AS day) AS d
     WHERE COALESCE(l.committed_on, l.requested_on) IS NOT NULL
+    OFFSET 0
 ), limits AS (
     SELECT d.*, CASE WHEN d.grace_unit = 'calendar' OR d.grace_days = 0 THEN d.due_on + d.grace_days ELSE (
         SELECT w.day FROM factories_workingday w WHERE w.calendar_id = d.calendar_id AND w.ordinal = d.grace_days + (
@@ -164,6 +167,7 @@ SELECT l.factory_id, f.category_id, l.closed_on, 'material', l.currency, {", ".j
     sum(GREATEST(0, round(GREATEST(l.over, 0) * l.cost - LEAST(l.scrap, GREATEST(l.over, 0)) * l.salvage, 12))), NULL
 FROM losses l JOIN first_line f ON f.order_id = l.order_id
 GROUP BY l.factory_id, f.category_id, l.closed_on, l.currency
+ORDER BY 1, 4, 3, 2
 """
 
 
@@ -174,8 +178,9 @@ def create() -> None:
 
 
 def fill() -> None:
-    """Works out every sum into the emptied copy, in one statement."""
-    with connection.cursor() as cursor:
+    """Works out every sum into the emptied copy, in one statement with the memory that the product takes, too."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '128MB'")
         cursor.execute(f"TRUNCATE {COPY}")
         cursor.execute(SQL)
 

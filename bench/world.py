@@ -199,7 +199,16 @@ def is_empty() -> bool:
 
 def counts() -> dict[str, int]:
     """How many rows of each kind there are."""
-    tables = ["orderline", "delivery", "lot", "inspection", "daterevision", "cancellation", "materialmovement", "factoryday"]
+    tables = [
+        "orderline",
+        "delivery",
+        "lot",
+        "inspection",
+        "daterevision",
+        "cancellation",
+        "materialmovement",
+        "factoryday",
+    ]
     with connection.cursor() as cursor:
         cursor.execute("SELECT " + ", ".join(f"(SELECT count(*) FROM production_{table})" for table in tables))
         return dict(zip(tables, cursor.fetchone(), strict=True))

@@ -1,9 +1,9 @@
 """The yardstick of the measurements gives the same sums as the product, so a ratio compares equal work."""
 
 import pytest
-from bench import reference, world
 from django.db import connection
 
+from bench import reference, world
 from production import rollups
 from production.models import FactoryDay
 
@@ -25,7 +25,9 @@ def test_a_rebuild_after_scattered_changes_still_equals_the_reference():
     world.build(world.Size(lines=600, factories=8, years=1))
     rollups.rebuild_all()
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE production_delivery SET quantity = quantity + 1 WHERE mod(id, 9) = 0 AND kind = 'receipt'")
+        cursor.execute(
+            "UPDATE production_delivery SET quantity = quantity + 1 WHERE mod(id, 9) = 0 AND kind = 'receipt'"
+        )
     assert rollups.rebuild().marks > 0
     reference.create()
     reference.fill()
