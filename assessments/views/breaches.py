@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Case, Count, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -54,6 +54,16 @@ def with_names(found: QuerySet[Breach]) -> QuerySet[Breach]:
     return found.select_related("factory", "category", "order", "lot", "order_material__material", "acknowledged_by")
 
 
+def pressing(found: QuerySet[Breach]) -> QuerySet[Breach]:
+    """Escalated ones first, then proven ones, rates before single events, then the newest."""
+    first = [
+        Case(When(state=Breach.State.ESCALATED, then=0), default=1),
+        Case(When(severity=Breach.Severity.BREACH, then=0), default=1),
+        Case(When(event=Breach.Event.RATE, then=0), default=1),
+    ]
+    return found.order_by(*first, "-opened_at", "-pk")
+
+
 @open_to(STAFF)
 def breach_list(request: HttpRequest) -> HttpResponse:
     """Which limits are broken, and who has them?"""
@@ -67,7 +77,7 @@ def breach_list(request: HttpRequest) -> HttpResponse:
         **{name: Count("pk", filter=q) if q else Count("pk") for name, (_word, q) in STATES.items()}
     )
     found = with_names(visible.filter(STATES[state][1]))
-    found = found.order_by("-resolved_at", "-pk") if state == "resolved" else found.worst_first()
+    found = found.order_by("-resolved_at", "-pk") if state == "resolved" else pressing(found)
     paginator = Paginator(found, PAGE)
     paginator.count = counts[state]
     page = paginator.get_page(request.GET.get("page"))

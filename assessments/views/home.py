@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Case, Count, Exists, F, IntegerField, Max, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models import Count, Exists, F, IntegerField, Max, OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce, TruncDate
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -18,6 +18,7 @@ from assessments import charts, scorecards, wording
 from assessments.figures import count, day, percent, points, quantity
 from assessments.models import Breach, Evaluation
 from assessments.scorecards import GRADES_WORST_FIRST, Month
+from assessments.views.breaches import pressing
 from assessments.views.entrance import today
 from factories.models import Factory, WorkingDay
 from production.models import Delivery, FactoryDay, Inspection, LineOutcome, Lot, LotOutcome, Site
@@ -156,16 +157,6 @@ def breaches(user: User) -> dict[str, Any]:
     )
     rows = [wording.breach_row(breach) for breach in found[:BREACHES]]
     return {"rows": rows, "count": len(rows) if len(rows) < BREACHES else waiting.count()}
-
-
-def pressing(found: QuerySet[Breach]) -> QuerySet[Breach]:
-    """Escalated ones first, then proven ones, rates before single events, then the newest."""
-    first = [
-        Case(When(state=Breach.State.ESCALATED, then=0), default=1),
-        Case(When(severity=Breach.Severity.BREACH, then=0), default=1),
-        Case(When(event=Breach.Event.RATE, then=0), default=1),
-    ]
-    return found.order_by(*first, "-opened_at", "-pk")
 
 
 def lines(user: User, late: bool) -> dict[str, Any]:

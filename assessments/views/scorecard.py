@@ -18,6 +18,7 @@ from assessments.models import Breach, Evaluation, Watch
 from assessments.scorecards import Card
 from assessments.views import drawings
 from assessments.views.account import safe_next
+from assessments.views.breaches import pressing
 from assessments.views.entrance import BUSINESS, STAFF, factory_or_404, open_to, sees_money, today
 from factories.models import Contact, Factory
 from production.models import LineOutcome, PurchaseOrder
@@ -185,13 +186,9 @@ def line_row(row: LineOutcome, factory: Factory) -> dict[str, Any]:
 
 
 def open_breaches(user: User, factory: Factory) -> list[dict[str, Any]]:
-    found = (
-        Breach.objects.visible_to(user)
-        .live()
-        .filter(factory=factory)
-        .worst_first()
-        .select_related("category", "order", "lot", "order_material__material", "acknowledged_by")[:BREACHES]
-    )
+    found = pressing(Breach.objects.visible_to(user).live().filter(factory=factory)).select_related(
+        "category", "order", "lot", "order_material__material", "acknowledged_by"
+    )[:BREACHES]
     return [wording.breach_row(breach) for breach in found]
 
 
