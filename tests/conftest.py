@@ -3,6 +3,7 @@
 `./dev test` starts PostgreSQL and Redis; a bare `pytest` starts its own here. There are no stand-ins for either.
 """
 
+import io
 import os
 import secrets
 import shutil
@@ -83,6 +84,48 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
 
     if template := os.environ.get("TEST_DATABASE_TEMPLATE"):
         settings.DATABASES["default"]["TEST"]["TEMPLATE"] = template
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """A test that commits ends with every table emptied; what migrations had written there is put back each time."""
+    from django.test import TransactionTestCase
+
+    with django_db_blocker.unblock():
+        written = rows_of_migrations()
+    empty = TransactionTestCase._fixture_teardown
+
+    def empty_and_put_back(test):
+        empty(test)
+        put_back(written)
+
+    TransactionTestCase._fixture_teardown = empty_and_put_back
+    yield
+    TransactionTestCase._fixture_teardown = empty
+
+
+def rows_of_migrations():
+    """{table: its rows as COPY writes them}; Django itself refills content types and permissions."""
+    from django.db import connection
+
+    written = {}
+    with connection.cursor() as cursor:
+        tables = set(connection.introspection.table_names(cursor))
+        for table in tables - {"django_migrations", "django_content_type", "auth_permission"}:
+            cursor.copy_expert(f'COPY "{table}" TO STDOUT', rows := io.StringIO())
+            if rows.getvalue():
+                written[table] = rows.getvalue()
+    return written
+
+
+def put_back(written):
+    from django.db import connection, transaction
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Without triggers: the rows of the history are among those that are put back.
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        for table, rows in written.items():
+            cursor.copy_expert(f'COPY "{table}" FROM STDIN', io.StringIO(rows))
 
 
 @pytest.fixture(autouse=True)

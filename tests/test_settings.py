@@ -8,6 +8,7 @@ import sys
 import pytest
 from django.conf import settings
 
+from assessments.models import Policy
 from config.celery import app
 from config.embedded import BASE_DIR
 
@@ -119,3 +120,8 @@ def test_tests_run_on_postgresql_and_real_redis(db):
     assert connection.pg_version >= 150000
     assert cache._cache.get_client().info("server")["redis_version"]
     assert settings.DEBUG is False
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_rows_that_migrations_wrote_outlive_a_test_that_commits(transactional_db, turn):
+    assert Policy.objects.count() == 1
