@@ -5,7 +5,26 @@ from django.contrib import admin
 from assessments.models import Breach, BreachStep, Evaluation, JobSlot, Policy, Watch
 
 
-class ShownOnly(admin.ModelAdmin):
+class ForAdministrators:
+    """The role decides, not Django's permissions: whoever may enter the administration may look."""
+
+    def has_module_permission(self, request):
+        return self.admin_site.has_permission(request)
+
+    def has_view_permission(self, request, obj=None):
+        return self.admin_site.has_permission(request)
+
+    def has_add_permission(self, request):
+        return self.admin_site.has_permission(request)
+
+    def has_change_permission(self, request, obj=None):
+        return self.admin_site.has_permission(request)
+
+    def has_delete_permission(self, request, obj=None):
+        return self.admin_site.has_permission(request)
+
+
+class ShownOnly(ForAdministrators, admin.ModelAdmin):
     """Rows that jobs write: nobody adds, changes or deletes them by hand."""
 
     def has_add_permission(self, request):
@@ -19,7 +38,7 @@ class ShownOnly(admin.ModelAdmin):
 
 
 @admin.register(Policy)
-class PolicyAdmin(admin.ModelAdmin):
+class PolicyAdmin(ForAdministrators, admin.ModelAdmin):
     """A change is a new version, so a saved one stays as it is."""
 
     list_display = ["scope_name", "effective_from", "defect_limit", "otif_floor", "loss_limit", "created_by"]
@@ -47,7 +66,7 @@ class EvaluationAdmin(ShownOnly):
     show_full_result_count = False
 
 
-class StepInline(admin.TabularInline):
+class StepInline(ForAdministrators, admin.TabularInline):
     model = BreachStep
     extra = 0
     can_delete = False
@@ -69,7 +88,7 @@ class BreachAdmin(ShownOnly):
 
 
 @admin.register(Watch)
-class WatchAdmin(admin.ModelAdmin):
+class WatchAdmin(ForAdministrators, admin.ModelAdmin):
     list_display = ["user", "factory"]
     list_select_related = ["user", "factory"]
 

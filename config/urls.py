@@ -8,6 +8,8 @@ from allauth.usersessions import views as sessions
 from django.contrib import admin
 from django.urls import include, path, re_path
 
+from assessments.views.account import admin_sign_in
+
 # Only what we need of allauth: no sign-up, no change of e-mail, no social accounts.
 sign_in = [
     path("login/", account.login, name="account_login"),
@@ -37,6 +39,7 @@ sign_in = [
 
 urlpatterns = [
     path("account/", include(sign_in)),
+    path("admin-area/login/", admin_sign_in, name="admin_sign_in"),
     path("admin-area/", admin.site.urls),
     path("", include("assessments.urls")),
     path("", include("production.urls")),

@@ -366,3 +366,26 @@ def test_sign_up_and_what_we_do_not_use_of_the_sign_in_package_has_no_address(cl
         assert "allauth" not in client.get(f"/account/{path}").headers.get("Location", "")
     assert client.get("/account/login/").status_code == 200
     assert Factory.objects.count() == 0
+
+
+def test_the_administration_is_entered_through_the_one_sign_in(client, sign_in):
+    for url in ("/admin-area/", "/admin-area/login/", "/admin-area/assessments/policy/"):
+        assert client.get(url, follow=True).redirect_chain[-1][0].startswith("/account/login/?next=/admin-area/"), url
+    assert client.post("/admin-area/login/", {"username": "x", "password": "y"}).status_code == 302
+    for role in ("manager", "officer", "contact"):
+        sign_in(role)
+        assert client.get("/admin-area/", follow=True).status_code == 403
+    sign_in("admin")
+    assert client.get("/admin-area/login/")["Location"] == "/admin-area/"
+    for model in ("policy", "evaluation", "breach", "watch", "jobslot"):
+        assert client.get(f"/admin-area/assessments/{model}/").status_code == 200, model
+
+
+def test_the_administration_adds_a_policy_and_changes_none(client, sign_in, late):
+    sign_in("admin")
+    evaluation = newest(late)
+    assert client.get("/admin-area/assessments/policy/add/").status_code == 200
+    for url in (f"policy/{evaluation.policy_id}", f"evaluation/{evaluation.pk}", f"breach/{Breach.objects.first().pk}"):
+        assert client.get(f"/admin-area/assessments/{url}/change/").status_code == 200
+        assert client.post(f"/admin-area/assessments/{url}/change/", {}).status_code == 403
+        assert client.post(f"/admin-area/assessments/{url}/delete/", {"post": "yes"}).status_code == 403
