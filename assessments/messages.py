@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.template.loader import render_to_string
 
 from accounts.models import User
+from assessments.figures import percent
 from assessments.models import Breach, Watch
 from notifications import outbox
 from production.rollup_sums import half_up
@@ -147,11 +148,6 @@ def facts(breach: Breach) -> dict[str, Any]:
         "score_url": base + evaluation.get_absolute_url(), "evaluation": evaluation,
         "interval": f"{percent(measure['lower'])} to {percent(measure['upper'])}" if measure.get("lower") is not None else "",
     }  # fmt: skip
-
-
-def percent(value: Any) -> str:
-    """A share as a percentage with two decimals, half up."""
-    return "no data" if value is None else f"{half_up(Fraction(str(value)) * 100, 2)} %"
 
 
 def money(value: Any) -> str:

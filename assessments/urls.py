@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from assessments.views import account, breaches, factories, home, policies, scorecard, scores, search
+from assessments.views import account, breaches, claims, factories, home, policies, scorecard, scores, search
 
 
 class Period(StringConverter):
@@ -16,6 +16,11 @@ class MeasureName(StringConverter):
     regex = "defect|otif|loss"
 
 
+class ClaimMove(StringConverter):
+    regex = "send|accept|dispute|waive|settle"
+
+
+register_converter(ClaimMove, "claim_move")
 register_converter(Period, "period")
 register_converter(MeasureName, "measure")
 
@@ -33,6 +38,11 @@ urlpatterns = [
     path("breaches/B-<int:pk>/", breaches.breach_detail, name="breach_detail"),
     path("breaches/B-<int:pk>/acknowledge/", breaches.breach_acknowledge, name="breach_acknowledge"),
     path("breaches/B-<int:pk>/resolve/", breaches.breach_resolve, name="breach_resolve"),
+    path("claims/", claims.claim_list, name="claim_list"),
+    path("claims/new/<int:pk>/", claims.claim_new, name="claim_new"),
+    path("claims/C-<int:pk>/", claims.claim_detail, name="claim_detail"),
+    path("claims/C-<int:pk>/sheet.pdf", claims.claim_sheet, name="claim_sheet"),
+    path("claims/C-<int:pk>/<claim_move:name>/", claims.claim_move, name="claim_move"),
     path("policies/", policies.policy_list, name="policy_list"),
     path("policies/new/", policies.policy_new, name="policy_new"),
     path("policies/<int:pk>/", policies.policy_detail, name="policy_detail"),

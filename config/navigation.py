@@ -14,6 +14,7 @@ ENTRIES = [
     ("Deliveries", "delivery_list", "manager buyer inspector admin contact", False),
     ("Inspections", "inspection_list", "manager buyer inspector admin contact", False),
     ("Breaches", "breach_list", "manager buyer admin", True),
+    ("Claims", "claim_list", "manager buyer admin contact", False),
     ("Policies", "policy_list", "manager admin", False),
 ]
 

@@ -54,7 +54,7 @@ def test_a_bad_inspection_breaches_within_the_minute_and_the_late_order_at_night
     live = Evaluation.objects.get(kind="live")
     assert (live.as_of, live.measures["defect"]["status"]) == (make.day("2026-11-22"), "breach")
     assert [breach.measure for breach in Breach.objects.all()] == ["defect"]
-    assert Message.objects.get().subject == "[Beyond limit] Hoa Binh Garment: defect rate 16.00 %, ceiling 3.00 %"
+    assert Message.objects.get().subject == "[Beyond limit] Hoa Binh Garment: defect rate 16.00%, ceiling 3.00%"
     jobs.night(at("2026-11-23T00:05"))
     late = Breach.objects.get(event="late_order")
     assert (late.order.number, late.opened_on) == ("PO-2391", make.day("2026-11-21"))

@@ -342,19 +342,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='policy',
-            constraint=models.CheckConstraint(condition=models.Q(('defect_target__gte', 0), ('defect_target__lte', models.F('defect_limit')), ('defect_limit__gt', 0), ('defect_limit__lt', models.F('defect_zero')), ('defect_zero__lte', 1)), name='defect_thresholds_in_order', violation_error_message='For the defect rate: target ≤ limit < zero, all between 0 % and 100 %.'),
+            constraint=models.CheckConstraint(condition=models.Q(('defect_target__gte', 0), ('defect_target__lte', models.F('defect_limit')), ('defect_limit__gt', 0), ('defect_limit__lt', models.F('defect_zero')), ('defect_zero__lte', 1)), name='defect_thresholds_in_order', violation_error_message='For the defect rate: target ≤ limit < zero, all between 0 %% and 100 %%.'),
         ),
         migrations.AddConstraint(
             model_name='policy',
-            constraint=models.CheckConstraint(condition=models.Q(('soft_defect_target__gte', 0), ('soft_defect_target__lte', models.F('soft_defect_limit')), ('soft_defect_limit__gt', 0), ('soft_defect_limit__lt', models.F('soft_defect_zero')), ('soft_defect_zero__lte', 1)), name='soft_defect_thresholds_in_order', violation_error_message='For the defect rate of soft goods: target ≤ limit < zero, all between 0 % and 100 %.'),
+            constraint=models.CheckConstraint(condition=models.Q(('soft_defect_target__gte', 0), ('soft_defect_target__lte', models.F('soft_defect_limit')), ('soft_defect_limit__gt', 0), ('soft_defect_limit__lt', models.F('soft_defect_zero')), ('soft_defect_zero__lte', 1)), name='soft_defect_thresholds_in_order', violation_error_message='For the defect rate of soft goods: target ≤ limit < zero, all between 0 %% and 100 %%.'),
         ),
         migrations.AddConstraint(
             model_name='policy',
-            constraint=models.CheckConstraint(condition=models.Q(('loss_target__gte', 0), ('loss_target__lte', models.F('loss_limit')), ('loss_limit__gt', 0), ('loss_limit__lt', models.F('loss_zero')), ('loss_zero__lte', 1)), name='loss_thresholds_in_order', violation_error_message='For material loss: target ≤ limit < zero, all between 0 % and 100 %.'),
+            constraint=models.CheckConstraint(condition=models.Q(('loss_target__gte', 0), ('loss_target__lte', models.F('loss_limit')), ('loss_limit__gt', 0), ('loss_limit__lt', models.F('loss_zero')), ('loss_zero__lte', 1)), name='loss_thresholds_in_order', violation_error_message='For material loss: target ≤ limit < zero, all between 0 %% and 100 %%.'),
         ),
         migrations.AddConstraint(
             model_name='policy',
-            constraint=models.CheckConstraint(condition=models.Q(('otif_floor__gt', models.F('otif_zero')), ('otif_target__gte', models.F('otif_floor')), ('otif_target__lte', 1), ('otif_floor__lt', 1), ('otif_zero__gte', 0)), name='otif_thresholds_in_order', violation_error_message='For on time in full: zero < floor ≤ target, all between 0 % and 100 %.'),
+            constraint=models.CheckConstraint(condition=models.Q(('otif_floor__gt', models.F('otif_zero')), ('otif_target__gte', models.F('otif_floor')), ('otif_target__lte', 1), ('otif_floor__lt', 1), ('otif_zero__gte', 0)), name='otif_thresholds_in_order', violation_error_message='For on time in full: zero < floor ≤ target, all between 0 %% and 100 %%.'),
         ),
         migrations.AddConstraint(
             model_name='policy',

@@ -102,7 +102,7 @@ class Policy(models.Model):
                     condition=Q(**{f"{name}_target__gte": 0, f"{name}_target__lte": F(f"{name}_limit")})
                     & Q(**{f"{name}_limit__lt": F(f"{name}_zero"), f"{name}_zero__lte": 1, f"{name}_limit__gt": 0}),
                     name=f"{name}_thresholds_in_order",
-                    violation_error_message=f"For {words}: target ≤ limit < zero, all between 0 % and 100 %.",
+                    violation_error_message=f"For {words}: target ≤ limit < zero, all between 0 %% and 100 %%.",
                 )
                 for name, words in (
                     ("defect", "the defect rate"),
@@ -114,7 +114,7 @@ class Policy(models.Model):
                 condition=Q(otif_target__lte=1, otif_target__gte=F("otif_floor"), otif_floor__gt=F("otif_zero"))
                 & Q(otif_zero__gte=0, otif_floor__lt=1),
                 name="otif_thresholds_in_order",
-                violation_error_message="For on time in full: zero < floor ≤ target, all between 0 % and 100 %.",
+                violation_error_message="For on time in full: zero < floor ≤ target, all between 0 %% and 100 %%.",
             ),
             models.CheckConstraint(
                 condition=Q(defect_weight__gt=0) | Q(otif_weight__gt=0) | Q(loss_weight__gt=0),

@@ -1,0 +1,165 @@
+"""From a reconciliation to money: claims are made, sent, answered, settled."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from assessments import claims
+from assessments.models import Claim
+from production import rollups
+from production.errors import BadInput
+from production.models import MaterialOutcome
+from tests import make
+
+
+def lossy_order(factory, lost=60, currency="USD", **fields):
+    """A closed order that lost `lost` of 980 m of cloth where 29.4 m are allowed, at 12.50 the metre."""
+    cloth, product = make.material(), make.product(category=factory.category)
+    order = make.order(factory=factory, currency=currency, closed_on=make.day("2026-11-10"), **fields)
+    line = make.line(490, order=order, product=product, bill=make.bill(product=product, per_unit={cloth: "2"}))
+    make.delivery((980 - lost) // 2, line=line)
+    supply = make.order_material(order=order, material=cloth, currency=currency)
+    make.material_movement(990, order_material=supply, unit_cost="12.50")
+    make.material_movement(10, order_material=supply, kind="return")
+    rollups.rebuild()
+    return MaterialOutcome.objects.get(order=order)
+
+
+@pytest.fixture
+def outcome(db):
+    return lossy_order(make.factory(code="VN-014", name="Hoa Binh Garment"))
+
+
+@pytest.fixture
+def manager(db):
+    return make.user("manager")
+
+
+@pytest.mark.django_db
+def test_a_claim_freezes_the_reconciliation(outcome, manager):
+    claim = claims.make(outcome, manager, "Weigh note 17")
+    assert (claim.charge, claim.excess, claim.state) == (Decimal("382.50"), Decimal("30.6"), "draft")
+    outcome.order.materials.get().movements.filter(kind="issue").update(unit_cost=1)
+    rollups.rebuild()
+    claim.refresh_from_db()
+    assert claim.charge == Decimal("382.50")
+
+
+@pytest.mark.django_db
+def test_there_is_one_claim_per_order_and_material_unless_it_was_waived(outcome, manager):
+    first = claims.make(outcome, manager)
+    assert list(claims.claimable()) == []
+    with pytest.raises(IntegrityError), transaction.atomic():
+        claims.make(outcome, manager)
+    claims.move(first, "waive", manager, note="Our cloth was short")
+    assert [row.pk for row in claims.claimable()] == [outcome.pk]
+    claims.make(outcome, manager)
+
+
+@pytest.mark.django_db
+def test_a_loss_within_the_allowance_cannot_be_claimed(manager):
+    within = lossy_order(make.factory(), lost=20)
+    with pytest.raises(BadInput, match="within the allowance"):
+        claims.make(within, manager)
+
+
+@pytest.mark.django_db
+def test_a_claim_goes_from_draft_to_settled_in_another_currency_with_its_rate(outcome, manager):
+    contact = make.user("contact", factory=outcome.factory)
+    claim = claims.make(outcome, manager)
+    assert claims.move(claim, "send", manager)
+    assert claims.move(claim, "dispute", contact, note="The rolls were short")
+    assert claims.move(claim, "send", manager, note="See the weigh note")
+    assert claims.move(claim, "accept", contact)
+    settled = dict(settled_by="set_off", settled_on=make.day("2026-12-01"), reference="INV-9", settlement_currency="CNY",
+                   settlement_rate=Decimal("7.1234"))  # fmt: skip
+    assert claims.move(claim, "settle", manager, **settled)
+    assert (claim.state, claim.settlement_amount, claim.settlement_rate) == (
+        "settled",
+        Decimal("2724.70"),
+        Decimal("7.1234"),
+    )
+    assert [step.what for step in claim.steps.all()] == ["made", "send", "dispute", "send", "accept", "settle"]
+
+
+@pytest.mark.django_db
+def test_a_dispute_and_a_waiver_need_a_reason(outcome, manager):
+    claim = claims.make(outcome, manager)
+    with pytest.raises(BadInput, match="Say why"):
+        claims.move(claim, "waive", manager, note=" ")
+    assert Claim.objects.get().state == "draft"
+
+
+@pytest.mark.django_db
+def test_who_moves_it_second_changes_nothing(outcome, manager):
+    claim = claims.make(outcome, manager)
+    stale = Claim.objects.get()
+    assert claims.move(claim, "send", manager)
+    assert claims.move(claim, "accept", manager)
+    assert not claims.move(stale, "send", manager)
+    assert Claim.objects.get().state == "accepted"
+
+
+@pytest.mark.django_db
+def test_totals_are_kept_apart_by_currency(manager):
+    for currency in ("USD", "USD", "CNY"):
+        claim = claims.make(lossy_order(make.factory(), currency=currency), manager)
+    claims.move(claim, "waive", manager, note="Shared")
+    totals = claims.totals(Claim.objects.all())
+    assert [(row["currency"], row["count"], row["open"]) for row in totals] == [
+        ("CNY", 0, Decimal(0)), ("USD", 2, Decimal("765.00")),
+    ]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_a_contact_sees_what_was_sent_to_its_own_factory_and_nothing_else(outcome, manager, client):
+    contact, stranger = make.user("contact", factory=outcome.factory), make.user("contact", factory=make.factory())
+    claim = claims.make(outcome, manager)
+    client.force_login(contact)
+    assert client.get(claim.get_absolute_url()).status_code == 404
+    claims.move(claim, "send", manager)
+    assert client.get(claim.get_absolute_url()).status_code == 200
+    assert client.post(f"/claims/{claim.code}/waive/", {"note": "please"}).status_code == 403
+    assert client.post(f"/claims/{claim.code}/dispute/", {"note": ""}).status_code == 422
+    assert client.post(f"/claims/{claim.code}/dispute/", {"note": "Short rolls"}).status_code == 302
+    assert Claim.objects.get().state == "disputed"
+    client.force_login(stranger)
+    assert client.get(claim.get_absolute_url()).status_code == 404
+    assert "Hoa Binh" not in client.get("/claims/?state=all").content.decode()
+
+
+@pytest.mark.django_db
+def test_a_manager_makes_sends_and_settles_a_claim_on_the_pages(outcome, manager, client):
+    client.force_login(manager)
+    assert "Not claimed yet" in client.get("/claims/").content.decode()
+    made = client.post(f"/claims/new/{outcome.pk}/", {"evidence": "Weigh note 17"})
+    claim = Claim.objects.get()
+    assert made.url == claim.get_absolute_url()
+    assert client.post(f"/claims/new/{outcome.pk}/", {}).url == claim.get_absolute_url()
+    for name in ("send", "accept"):
+        assert client.post(f"/claims/{claim.code}/{name}/", {}).status_code == 302
+    refused = client.post(f"/claims/{claim.code}/settle/", {"settled_by": "payment", "settled_on": "2026-12-01",
+                                                             "settlement_currency": "CNY"})  # fmt: skip
+    assert refused.status_code == 422
+    assert "needs its rate" in refused.content.decode()
+    client.post(f"/claims/{claim.code}/settle/", {"settled_by": "payment", "settled_on": "2026-12-01"})
+    claim.refresh_from_db()
+    assert (claim.state, claim.settlement_amount) == ("settled", Decimal("382.50"))
+
+
+@pytest.mark.django_db
+def test_the_sheet_is_a_pdf(outcome, manager, client):
+    claim = claims.make(outcome, manager)
+    client.force_login(manager)
+    answer = client.get(f"/claims/{claim.code}/sheet.pdf")
+    assert answer["Content-Type"] == "application/pdf"
+    assert answer.content.startswith(b"%PDF-")
+
+
+@pytest.mark.django_db
+def test_an_inspector_and_an_officer_see_no_claims(outcome, manager, client):
+    claims.make(outcome, manager)
+    for role in ("inspector", "officer"):
+        client.force_login(make.user(role))
+        assert client.get("/claims/").status_code == 403
