@@ -23,7 +23,7 @@ from assessments.views.entrance import today
 from factories.models import Factory, WorkingDay
 from production.models import Delivery, FactoryDay, Inspection, LineOutcome, Lot, LotOutcome, Site
 
-BREACHES, LINES, DUE_SOON_DAYS, GAP_DAYS = 6, 8, 7, 2
+BREACHES, IN_HAND, LINES, DUE_SOON_DAYS, GAP_DAYS = 6, 3, 8, 7, 2
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -59,6 +59,7 @@ def manager(user: User) -> dict[str, Any]:
         "factory_count": len(standings),
         "breaches": breached["rows"],
         "breach_count": breached["count"],
+        "in_hand": in_hand(user),
         "late": lines(user, late=True),
         "due": lines(user, late=False),
         "gaps": data_gaps(user),
@@ -74,6 +75,7 @@ def buyer(user: User) -> dict[str, Any]:
         "due": lines(user, late=False),
         "breaches": breached["rows"],
         "breach_count": breached["count"],
+        "in_hand": in_hand(user),
         "last": my_deliveries(user),
         "gaps": data_gaps(user),
         "data_as_of": scorecards.data_as_of(Evaluation.objects.visible_to(user)),
@@ -157,6 +159,13 @@ def breaches(user: User) -> dict[str, Any]:
     )
     rows = [wording.breach_row(breach) for breach in found[:BREACHES]]
     return {"rows": rows, "count": len(rows) if len(rows) < BREACHES else waiting.count()}
+
+
+def in_hand(user: User) -> list[dict[str, Any]]:
+    """The breaches that somebody acknowledged last, with who has them."""
+    found = Breach.objects.visible_to(user).filter(state=Breach.State.ACKNOWLEDGED).order_by("-acknowledged_at")
+    names = ("factory", "category", "order", "lot", "order_material__material", "acknowledged_by", "latest")
+    return [wording.breach_row(breach) for breach in found.select_related(*names)[:IN_HAND]]
 
 
 def lines(user: User, late: bool) -> dict[str, Any]:
