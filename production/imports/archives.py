@@ -17,17 +17,16 @@ PART_BYTES = 50 * 1024 * 1024  # of one part that is held in memory whole: share
 STYLE_BYTES = 8 * 1024 * 1024
 RATIO, RATIO_FROM = 100, 1024 * 1024
 ENTRIES = 1_000
-CHUNK = 1 << 16
+CHUNK = 1 << 18
 OVERLAP = 512
 UNFIT = "The file is not a sound .xlsx file"
 
 # No pattern may run past the next "<": with it a hostile part would be scanned in quadratic time.
 TAG = rb"<(?:[A-Za-z0-9_]+:)?"
-FORMULA = re.compile(TAG + rb"f[\s/>]")
+FORMULA_SIGNS = [start + b"f" + end for start in (b"<", b":") for end in (b">", b" ", b"/", b"\t", b"\n", b"\r")]
 MERGED = re.compile(TAG + rb"mergeCell\s[^<>]*?ref=[\"']([A-Z0-9:$]{2,40})[\"']")
 HIDDEN_ROW = re.compile(TAG + rb"row\s(?:[^<>]*?\s)?hidden=[\"'](?:1|true)[\"']")
 HIDDEN_COLUMN = re.compile(TAG + rb"col\s(?:[^<>]*?\s)?hidden=[\"'](?:1|true)[\"']")
-FILTER = re.compile(TAG + rb"autoFilter[\s/>]")
 DIMENSION = re.compile(TAG + rb"dimension\s[^<>]*?ref=[\"']([A-Z0-9:$]{2,40})[\"']")
 DECLARATION = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 ENCODED = re.compile(rb"^\s*<\?xml[^>]*?encoding=[\"']([A-Za-z0-9._-]+)[\"']")
@@ -111,7 +110,7 @@ def _scan_parts(archive: zipfile.ZipFile) -> dict[str, SheetScan]:
                 if is_markup:
                     if size == len(chunk):
                         _check_markup(entry.filename, chunk)
-                    if DECLARATION.search(tail + chunk):
+                    if b"<!" in (joined := tail + chunk) and DECLARATION.search(joined):
                         raise ImportProblem(f"{UNFIT}: the part “{entry.filename}” declares entities.")
                 if found is not None:
                     _look_through(found, tail, chunk)
@@ -141,17 +140,21 @@ def _check_relations(content: bytes) -> None:
 
 
 def _look_through(found: SheetScan, tail: bytes, chunk: bytes) -> None:
-    """Adds what stands in this chunk; a match that ends inside the tail was counted with the chunk before."""
+    """Adds what stands in this chunk; a match that ends inside the tail was counted with the chunk before.
+
+    The plain searches come first: they are a hundred times as fast as the patterns, and mostly find nothing.
+    """
     text, seam = tail + chunk, len(tail)
 
     def fresh(pattern: re.Pattern[bytes]) -> list[re.Match[bytes]]:
         return [match for match in pattern.finditer(text) if match.end() > seam]
 
-    found.has_formulas = found.has_formulas or bool(fresh(FORMULA))
-    found.has_filter = found.has_filter or bool(fresh(FILTER))
-    found.hidden_rows += len(fresh(HIDDEN_ROW))
-    found.hidden_columns += len(fresh(HIDDEN_COLUMN))
-    if not found.dimension and (dimension := fresh(DIMENSION)):
+    found.has_formulas = found.has_formulas or any(sign in text for sign in FORMULA_SIGNS)
+    found.has_filter = found.has_filter or b"autoFilter" in text
+    if b"hidden=" in text:
+        found.hidden_rows += len(fresh(HIDDEN_ROW))
+        found.hidden_columns += len(fresh(HIDDEN_COLUMN))
+    if not found.dimension and b"dimension" in text and (dimension := fresh(DIMENSION)):
         found.dimension = dimension[0][1].decode()
     if b"mergeCell" in text:
         found.merged.update(match[1].decode() for match in fresh(MERGED))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from factories.models import LAST_DAY
 from production.duedates import due_from_cycle
@@ -27,6 +27,12 @@ class Row:
     """One row of the file: our fields as attributes (None where nothing is said), and where it stands."""
 
     __slots__ = (*fields.FIELDS, "factory", "key", "product", "receiving", "row", "working_calendar")
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
     def __init__(self, row: int) -> None:
         self.row = row
