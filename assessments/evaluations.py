@@ -22,6 +22,7 @@ from assessments.window_sums import Asked, Found
 from factories.models import Category, Factory
 
 LIVE, NIGHT, MONTH = Evaluation.Kind.LIVE, Evaluation.Kind.NIGHT, Evaluation.Kind.MONTH
+BATCH = 1_000  # judgements in one go
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +84,20 @@ def evaluate_month(last_day: datetime.date, factories: Sequence[int] | None = No
 def evaluate_again(factories: Iterable[int], first_day: datetime.date, yesterday: datetime.date) -> list[int]:
     """New revisions of the month and last night evaluations that late facts since `first_day` may have changed."""
     chosen = list(factories)
-    months = (
+    judged_before = (
         Evaluation.objects.filter(factory__in=chosen, kind=MONTH, as_of__gte=first_day)
-        .order_by("as_of")
-        .values_list("as_of", flat=True)
+        .order_by("as_of", "factory_id")
+        .values_list("factory_id", "as_of")
         .distinct()
     )
+    by_id = {factory.pk: factory for factory in _factories(chosen)}
+    months = [(by_id[factory], as_of) for factory, as_of in judged_before]
     made: list[int] = []
-    for as_of in months:
-        made += evaluate_month(as_of, chosen)
+    with transaction.atomic():
+        for first in range(0, len(months), BATCH):  # all months of a factory at once, within what memory holds
+            made += evaluate(MONTH, months[first : first + BATCH])
+        if months:
+            consequences.apply(chosen)
     if Evaluation.objects.filter(factory__in=chosen, kind=NIGHT, as_of=yesterday).exists():
         made += evaluate_night(yesterday, chosen)
     return made
@@ -157,7 +163,7 @@ def judge_all(
             category = subject.category.pk if subject.category else None
             asked.append(Asked(subject.factory.pk, category, window.first, window.last, due_last))
     found = iter(zip(asked, window_sums.sums(asked, tables), strict=True))
-    supplied = window_sums.factories_with_material()
+    supplied = window_sums.with_material({subject.factory.pk for subject in subjects})
     judgements: list[Judgement] = []
     breached: dict[tuple[int, datetime.date], list[str]] = {}
     # Categories first: a confirmed breach in one of them gates the grade of the whole.

@@ -1,7 +1,7 @@
 """The sums of many windows of many factories in a constant number of statements."""
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -108,12 +108,13 @@ def sums(asked: Sequence[Asked], tables: Tables = STORED) -> list[Found]:
     return found
 
 
-def factories_with_material() -> set[int]:
-    """The factories that were ever given material of the seller; for the others loss does not apply (MAT-7)."""
+def with_material(factories: Iterable[int]) -> set[int]:
+    """Those of the factories that were ever given material of the seller; for the others loss does not apply (MAT-7)."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT f.id FROM factories_factory f WHERE EXISTS (SELECT 1 FROM production_materialmovement m "
-            "WHERE m.factory_id = f.id AND m.kind IN ('issue', 'transfer_in'))"
+            "SELECT f.id FROM unnest(%s::bigint[]) AS f (id) WHERE EXISTS (SELECT 1 FROM production_materialmovement m "
+            "WHERE m.factory_id = f.id AND m.kind IN ('issue', 'transfer_in'))",
+            [list(factories)],
         )
         return {row[0] for row in cursor.fetchall()}
 
