@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from factories.models import Factory
 from production.codes import tidy
-from production.models import Inspection, LineOutcome, PurchaseOrder, Site
+from production.models import Inspection, LineOutcome, OrderLine, PurchaseOrder, Site
 
 PAGE_SIZE = 50
 FAR = datetime.date(9999, 12, 31)
@@ -112,8 +112,12 @@ class ListFilters(forms.Form):
 
     def __init__(self, query: QueryDict, user):
         super().__init__(query)
-        self.fields["factory"].queryset = Factory.objects.visible_to(user).order_by("name").distinct()
+        self.offer_to(user)
         self.is_valid()
+
+    def offer_to(self, user):
+        """Only choices that this person may know of."""
+        self.fields["factory"].queryset = Factory.objects.visible_to(user).order_by("name").distinct()
 
     def chosen(self) -> dict[str, Any]:
         return {name: value for name, value in self.cleaned_data.items() if value}
@@ -137,6 +141,8 @@ DayRangeFilters.base_fields["to"] = DayFilter(label=gettext_lazy("To"), required
 
 
 class DeliveryFilters(DayRangeFilters):
+    """A factory contact is offered the sites that its own orders name, not where we receive from others."""
+
     DAY = "received_on"
     site = forms.ModelChoiceField(
         Site.objects.all(), label=gettext_lazy("Site"), required=False, to_field_name="code",
@@ -146,6 +152,12 @@ class DeliveryFilters(DayRangeFilters):
         label=gettext_lazy("On time?"), required=False,
         choices=[("", gettext_lazy("All")), ("late", gettext_lazy("Late")), ("on-time", gettext_lazy("On time"))],
     )  # fmt: skip
+
+    def offer_to(self, user):
+        super().offer_to(user)
+        if not user.reads_all_factories():
+            own = OrderLine.objects.visible_to(user)
+            self.fields["site"].queryset = Site.objects.filter(Exists(own.filter(site=OuterRef("pk"))))
 
     def apply(self, deliveries: QuerySet) -> QuerySet:
         chosen = self.cleaned_data

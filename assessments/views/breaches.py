@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from assessments import breaches as life
 from assessments import wording
@@ -64,13 +64,14 @@ def pressing(found: QuerySet[Breach]) -> QuerySet[Breach]:
     return found.order_by(*first, "-opened_at", "-pk")
 
 
+@require_safe
 @open_to(STAFF)
 def breach_list(request: HttpRequest) -> HttpResponse:
     """Which limits are broken, and who has them?"""
     state = request.GET.get("state", "open")
     state = state if state in STATES else "open"
     visible = Breach.objects.visible_to(request.user)
-    asked = request.GET.get("factory", "").strip()
+    asked = request.GET.get("factory", "").replace("\0", "").strip()
     if asked:
         visible = visible.filter(factory__code__iexact=asked)
     counts = visible.order_by().aggregate(
@@ -117,6 +118,7 @@ def breach_or_404(request: HttpRequest, pk: int) -> Breach:
     return get_object_or_404(with_names(found), pk=pk)
 
 
+@require_safe
 @open_to(STAFF)
 def breach_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """What broke, since when, what is being done?"""
@@ -201,8 +203,8 @@ def timeline(breach: Breach) -> list[dict[str, Any]]:
     ]
 
 
-@open_to(STAFF)
 @require_POST
+@open_to(STAFF)
 def breach_acknowledge(request: HttpRequest, pk: int) -> HttpResponse:
     """Somebody has it in hand; a second time changes nothing."""
     breach = breach_or_404(request, pk)
@@ -222,8 +224,8 @@ def breach_acknowledge(request: HttpRequest, pk: int) -> HttpResponse:
     return HttpResponseRedirect(safe_next(request, breach.get_absolute_url()))
 
 
-@open_to(POLICY)
 @require_POST
+@open_to(POLICY)
 def breach_resolve(request: HttpRequest, pk: int) -> HttpResponse:
     """A manager closes it, with a reason."""
     breach = breach_or_404(request, pk)

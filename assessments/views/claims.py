@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from assessments import claims as ledger
 from assessments import pdf
@@ -45,7 +45,7 @@ STEPS = {
 }
 
 
-@require_GET
+@require_safe
 @open_to(READERS)
 def claim_list(request: HttpRequest) -> HttpResponse:
     """Who owes what for lost material, and what waits to be claimed?"""
@@ -135,7 +135,7 @@ def claim_new(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "assessments/claim_new.html", context, status=422 if form.errors else 200)
 
 
-@require_GET
+@require_safe
 @open_to(READERS)
 def claim_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One claim: what it rests on, where it stands, what may be done."""
@@ -211,7 +211,7 @@ def claim_move(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     return _show(request, claim, form, name)
 
 
-@require_GET
+@require_safe
 @open_to(READERS)
 def claim_sheet(request: HttpRequest, pk: int) -> HttpResponse:
     """The reconciliation sheet of a claim as PDF, for the factory's file."""

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_safe
 
 from assessments import scorecards, wording
 from assessments.charts import sparkline
@@ -33,6 +34,7 @@ HEADS = [
 ]
 
 
+@require_safe
 @open_to(BUSINESS)
 def factory_list(request: HttpRequest) -> HttpResponse:
     """Which factories are bad, and is it getting worse?"""

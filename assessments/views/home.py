@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from assessments import charts, scorecards, wording
@@ -26,6 +27,7 @@ from production.models import Delivery, FactoryDay, Inspection, LineOutcome, Lot
 BREACHES, IN_HAND, LINES, DUE_SOON_DAYS, GAP_DAYS = 6, 3, 8, 7, 2
 
 
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """What needs me today?"""
     role = request.user.role
@@ -39,6 +41,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "assessments/home.html", context | make(request.user))
 
 
+@require_safe
 def help_page(request: HttpRequest) -> HttpResponse:
     """Words, colours, the states, and how a grade is made."""
     return render(request, "assessments/help.html")

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from assessments import backtest, grading
 from assessments.figures import day, month_name
@@ -24,6 +25,7 @@ MANY_FACTORIES, TRIED_MONTHS_OF_MANY = 100, 2  # trying every factory takes a mo
 Scope = tuple[int | None, int | None]
 
 
+@require_safe
 @open_to(POLICY)
 def policy_list(request: HttpRequest) -> HttpResponse:
     """How do we score, and since when?"""
@@ -62,6 +64,7 @@ def key_values(policy: Policy) -> str:
     }
 
 
+@require_safe
 @open_to(POLICY)
 def policy_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One version: every value, and what it changed."""

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from assessments import evidence, scorecards, wording
@@ -28,6 +28,7 @@ RUNNING_ORDERS = 6
 BREACHES = 5
 
 
+@require_safe
 @open_to(BUSINESS)
 def factory_detail(request: HttpRequest, code: str) -> HttpResponse:
     """Is this factory failing, at what, since when?"""
@@ -244,8 +245,8 @@ def facts(factory: Factory) -> list[tuple[str, Any]]:
     return found
 
 
-@open_to(STAFF)
 @require_POST
+@open_to(STAFF)
 def factory_watch(request: HttpRequest, code: str) -> HttpResponse:
     """Be told, or no longer be told, of this factory's breaches."""
     factory = factory_or_404(request.user, code)

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from assessments import charts, evidence, wording
 from assessments.figures import day, month_end, percent, plain_percent, points
@@ -28,7 +29,7 @@ def evaluation_or_404(request: HttpRequest, factory: Factory, period: str) -> Ev
     found = evaluations(request, factory, period).select_related("policy__factory", "policy__category", "category")
     revision = request.GET.get("revision", "")
     if revision.isdecimal() and len(revision) < 9:
-        found = found.filter(revision=int(revision), kind=request.GET.get("kind") or "month")
+        found = found.filter(revision=int(revision), kind=request.GET.get("kind", "").replace("\0", "") or "month")
     evaluation = found.order_by("-computed_at", "-pk").first()
     if evaluation is None:
         raise Http404("No evaluation of that period.")
@@ -39,7 +40,7 @@ def evaluation_or_404(request: HttpRequest, factory: Factory, period: str) -> Ev
 def evaluations(request: HttpRequest, factory: Factory, period: str) -> QuerySet[Evaluation]:
     """Every revision of a period, in the category that the query string names."""
     found = Evaluation.objects.visible_to(request.user).filter(factory=factory)
-    category = request.GET.get("category", "")
+    category = request.GET.get("category", "").replace("\0", "")
     found = found.filter(category__code=category) if category else found.whole()
     try:
         if len(period) == len("2026-11"):
@@ -49,6 +50,7 @@ def evaluations(request: HttpRequest, factory: Factory, period: str) -> QuerySet
         raise Http404("No such day.") from None
 
 
+@require_safe
 @open_to(BUSINESS)
 def score_detail(request: HttpRequest, code: str, period: str) -> HttpResponse:
     """Why exactly this score?"""
@@ -228,6 +230,7 @@ def changes(before: Evaluation, now: Evaluation, money: bool) -> list[dict[str, 
     return found
 
 
+@require_safe
 @open_to(BUSINESS)
 def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> HttpResponse:
     """Which rows made it so?"""

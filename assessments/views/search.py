@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from assessments.models import Breach
@@ -19,6 +20,7 @@ MOST = 20
 CODED = {"D": Delivery, "I": Inspection, "B": Breach}
 
 
+@require_safe
 def search(request: HttpRequest) -> HttpResponse:
     """Orders, factories, lots, and D-, I- and B- codes, as far as this person may see them."""
     if request.user.role == User.Role.OFFICER:

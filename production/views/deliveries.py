@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from production.codes import full_code
 from production.exports import FORMATS, export
@@ -26,7 +26,7 @@ HEAD = ["Delivery", "Factory code", "Factory", "Order", "Line", "Product code", 
         "Received on", "Site", "Due", "Last day on time", "Days late", "Condition", "Lot", "Document"]  # fmt: skip
 
 
-@require_GET
+@require_safe
 @readers_only
 def delivery_list(request):
     filters = DeliveryFilters(request.GET, request.user)
@@ -86,7 +86,7 @@ def _cells(delivery):
     ]  # fmt: skip
 
 
-@require_GET
+@require_safe
 @readers_only
 def delivery_detail(request, pk):
     delivery = get_object_or_404(Delivery.objects.visible_to(request.user).with_line(), pk=pk)

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from production import codes
 from production.exports import FORMATS, export
@@ -49,7 +49,7 @@ FIELDS = {
 }
 
 
-@require_GET
+@require_safe
 @readers_only
 def inspection_list(request):
     filters = InspectionFilters(request.GET, request.user)
@@ -95,7 +95,7 @@ def _cells(inspection):
     ]  # fmt: skip
 
 
-@require_GET
+@require_safe
 @readers_only
 def inspection_detail(request, pk):
     inspection = get_object_or_404(Inspection.objects.visible_to(request.user).with_lot(), pk=pk)

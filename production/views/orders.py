@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from production import codes
 from production.filters import OrderFilters, addressed, page_of
@@ -25,7 +25,7 @@ from production.wording import amount, day, days, days_late, money, short_day
 PRODUCTS_OFFERED = 200
 
 
-@require_GET
+@require_safe
 @readers_only
 def order_list(request):
     filters = OrderFilters(request.GET, request.user)
@@ -104,7 +104,7 @@ def order_of(request, factory, number, **narrower):
     return get_object_or_404(orders, factory__code=factory, number=number, **narrower)
 
 
-@require_GET
+@require_safe
 @readers_only
 def order_by_number(request, number):
     """The orders that bear a number: one is shown, several are listed."""
@@ -117,7 +117,7 @@ def order_by_number(request, number):
     return render(request, "production/order_by_number.html", context)
 
 
-@require_GET
+@require_safe
 @readers_only
 def order_detail(request, factory, number):
     order = order_of(request, factory, number)

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from production import codes
 from production.forms.deliveries import YES, CorrectionForm, DeliveryForm, take_back
@@ -26,7 +26,7 @@ EXPECTED = 30  # lines in the list to choose from
 FIELDS = {"lot_code_unique_in_factory": "lot_code", "delivery_within_calendar": "received_at"}
 
 
-@require_GET
+@require_safe
 @order_writers_only
 def short_line(request, factory, number, line):
     """The address on a label."""
