@@ -341,9 +341,6 @@ def test_a_value_that_cannot_be_is_refused_whichever_way_it_comes(law):
             assert law.sentence in sentences(row, values, law.name), values
 
 
-@pytest.mark.xfail(
-    raises=ValueError, reason="Django formats the sentence, so its percent signs have to be doubled in the model"
-)
 @pytest.mark.django_db
 @pytest.mark.parametrize("values, sentence", [
     ({"defect_limit": "0.5"}, "For the defect rate: target ≤ limit < zero, all between 0 % and 100 %."),
@@ -529,6 +526,15 @@ def test_no_more_is_cancelled_than_was_ordered(line):
         )
     by_update(other, {"quantity": 30})
     cancel(line, 10)
+
+
+@pytest.mark.xfail(reason="the law hangs on the cancellations alone; a change of the line is not looked at yet")
+@pytest.mark.django_db
+def test_a_line_is_not_lowered_below_what_is_cancelled_of_it(line):
+    cancel(line, 60)
+    for way in (by_save, by_update, by_bulk_update, by_plain_sql):
+        told = refused(lambda way=way: way(line, {"quantity": 59}))
+        assert told == ("cancelled_within_ordered", "Cancelled 60 is more than the ordered 59."), way.__name__
 
 
 @pytest.mark.django_db
