@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
+from assessments.figures import money
 from assessments.models import GradeConsequence
+from factories.models import Consequence, OrderRule, Severity
 
 FIELDS = "orders, max_open_value, cap_currency, inspection, deposit_terms, has_badge, needs_plan"
 
@@ -41,3 +44,36 @@ def apply(factories: Iterable[int] | None = None) -> int:
 def of_grade(grade: str) -> GradeConsequence | None:
     """What a grade brings with it; None for a word that is no grade."""
     return GradeConsequence.objects.filter(grade=grade).first()
+
+
+def opens(row: Consequence, money_too: bool = True) -> list[str]:
+    """What a grade, or a standing, gives a factory: in plain words. Amounts and terms of payment only where they may be seen."""
+    found = []
+    if row.has_badge:
+        found.append(_("bears the badge, first pick for new styles"))
+    if row.orders == OrderRule.FREE:
+        found.append(_("new orders as usual") if row.max_open_value is None else _("trial orders"))
+    if row.inspection == Severity.NORMAL:
+        found.append(_("normal inspection"))
+    if row.deposit_terms and money_too:
+        found.append(_("payment: %(terms)s") % {"terms": row.deposit_terms[:1].lower() + row.deposit_terms[1:]})
+    return found
+
+
+def closes(row: Consequence, money_too: bool = True) -> list[str]:
+    """What a grade, or a standing, takes from a factory or asks of it, the hardest first."""
+    found = []
+    if row.orders == OrderRule.BLOCK:
+        found.append(_("no new orders"))
+    elif row.orders == OrderRule.WARN:
+        found.append(_("a warning on every new order"))
+    if row.max_open_value is not None:
+        cap = money(row.max_open_value, row.cap_currency)
+        found.append(_("open orders worth %(cap)s at most") % {"cap": cap} if money_too else _("a cap on open orders"))
+    if row.inspection == Severity.FULL:
+        found.append(_("every unit is inspected"))
+    elif row.inspection == Severity.TIGHTENED:
+        found.append(_("tightened inspection"))
+    if row.needs_plan:
+        found.append(_("owes an improvement plan"))
+    return found

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from assessments.views import account, breaches, claims, factories, home, policies, scorecard, scores, search
+from assessments.views import account, breaches, claims, factories, grades, home, policies, scorecard, scores, search
 
 
 class Period(StringConverter):
@@ -46,4 +46,8 @@ urlpatterns = [
     path("policies/", policies.policy_list, name="policy_list"),
     path("policies/new/", policies.policy_new, name="policy_new"),
     path("policies/<int:pk>/", policies.policy_detail, name="policy_detail"),
+    path("grades/", grades.grade_list, name="grade_list"),
+    path("grades/<str:grade>/", grades.grade_edit, name="grade_edit"),
+    path("factories/<str:code>/overrides/", grades.factory_overrides, name="factory_overrides"),
+    path("factories/<str:code>/overrides/<int:pk>/end/", grades.override_end, name="override_end"),
 ]

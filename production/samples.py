@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from factories.models import Severity
 from production import sampling
 from production.errors import BadInput
 
@@ -19,16 +20,23 @@ class SamplePlan:
 
     lot_quantity: int
     plans: dict[str, sampling.Plan]
+    severity: str = Severity.NORMAL
 
     @classmethod
-    def of(cls, lot_quantity: int | None) -> "SamplePlan | None":
-        """None for a lot of unknown size or of one unit, which the table does not know."""
+    def of(cls, lot_quantity: int | None, severity: str = Severity.NORMAL) -> "SamplePlan | None":
+        """None for a lot of unknown size, or of one unit where a sample is taken: the table does not know it."""
         try:
-            major, minor = (sampling.plan(lot_quantity, AQL[name], LEVEL) for name in ("major", "minor"))
+            major, minor = (cls._plan(lot_quantity, AQL[name], severity) for name in ("major", "minor"))
         except BadInput:
             return None
         plans = {"critical": sampling.critical_plan([major, minor]), "major": major, "minor": minor}
-        return cls(lot_quantity, plans)
+        return cls(lot_quantity, plans, severity)
+
+    @staticmethod
+    def _plan(lot_quantity: int | None, aql: Decimal, severity: str) -> sampling.Plan:
+        if severity == Severity.FULL:
+            return sampling.full_plan(lot_quantity, aql)
+        return sampling.plan(lot_quantity, aql, LEVEL, severity)
 
     @property
     def size(self) -> int:
@@ -47,9 +55,11 @@ class Suggestion:
     sentence: str
 
 
-def suggested(inspected: int, lot_quantity: int | None, critical: int, major: int, minor: int) -> Suggestion | None:
+def suggested(
+    inspected: int, lot_quantity: int | None, critical: int, major: int, minor: int, severity: str = Severity.NORMAL
+) -> Suggestion | None:
     """The verdict over all classes (AQL-4); None where there is no plan."""
-    plan = SamplePlan.of(lot_quantity)
+    plan = SamplePlan.of(lot_quantity, severity)
     if plan is None:
         return None
     found = {"critical": critical, "major": major, "minor": minor}

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import TypeVar
 
 from production.errors import BadInput
@@ -121,6 +122,17 @@ def plan(lot_qty: int, aql: Number, level: str = "II", severity: str = NORMAL) -
         at += 1 if cell == "v" else -1
     n, ac = SAMPLE_SIZES[LETTERS[at]], int(cell)
     return Plan(code, LETTERS[at], min(n, lot_qty), ac, ac + 1, full_inspection=n >= lot_qty)
+
+
+def full_plan(lot_qty: int, aql: Number) -> Plan:
+    """Every unit of the lot is inspected; accepted is the share that the AQL names, rounded down.
+
+    There is no table for it and no letter: nothing is left to chance, so the percentage itself is the bound.
+    """
+    if not isinstance(lot_qty, int) or isinstance(lot_qty, bool) or lot_qty < 1:
+        raise BadInput("A lot holds at least one unit.", "lot_qty")
+    ac = int(lot_qty * Fraction(aql) / 100)
+    return Plan("", "", lot_qty, ac, ac + 1, full_inspection=True)
 
 
 def critical_plan(plans: Sequence[Plan]) -> Plan:

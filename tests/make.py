@@ -9,8 +9,9 @@ import itertools
 from decimal import Decimal
 
 from accounts.models import User
-from assessments.models import Policy
-from factories.models import Category, Contact, Factory, Membership, WorkingCalendar
+from assessments.consequences import FIELDS
+from assessments.models import GradeConsequence, Policy
+from factories.models import Category, Contact, Factory, Membership, Standing, StandingOverride, WorkingCalendar
 from production.models import (
     BillLine,
     BillOfMaterials,
@@ -82,6 +83,21 @@ def factory(**fields):
     fields.setdefault("time_zone", "Asia/Ho_Chi_Minh")
     fields["category"] = fields.get("category") or category()
     return Factory.objects.create(**fields)
+
+
+def standing(factory, grade, **fields):
+    """Gives a factory the standing of a grade as shipped, since 12 November 2026, without a month that published it."""
+    row = GradeConsequence.objects.get(grade=grade)
+    brings = {name.strip(): getattr(row, name.strip()) for name in FIELDS.split(",")}
+    values = {"grade": grade, "since_on": day("2026-11-12"), **brings, **fields}
+    return Standing.objects.update_or_create(factory=factory, defaults=values)[0]
+
+
+def override(factory, *, from_on, until_on, **fields):
+    """A permission to order from a factory in spite of its grade."""
+    fields.setdefault("reason", "The moulds are there")
+    fields["granted_by"] = fields.get("granted_by") or user("manager", name="Mai Tran")
+    return StandingOverride.objects.create(factory=factory, from_on=from_on, until_on=until_on, **fields)
 
 
 def contact(*, factory, **fields):

@@ -42,7 +42,8 @@ def today() -> datetime.date:
 
 def factory_or_404(user: User, code: str) -> Factory:
     """The factory with that code, or 404 whether it does not exist or is not for this person."""
-    return get_object_or_404(Factory.objects.visible_to(user).select_related("category", "calendar"), code__iexact=code)
+    factories = Factory.objects.visible_to(user).select_related("category", "calendar", "standing")
+    return get_object_or_404(factories, code__iexact=code)
 
 
 def sees_money(user: User) -> bool:

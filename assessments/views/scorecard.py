@@ -20,6 +20,7 @@ from assessments.views import drawings
 from assessments.views.account import safe_next
 from assessments.views.breaches import pressing
 from assessments.views.entrance import BUSINESS, STAFF, factory_or_404, open_to, sees_money, today
+from assessments.views.grades import standing
 from factories.models import Contact, Factory
 from production.models import LineOutcome, PurchaseOrder
 
@@ -47,6 +48,7 @@ def factory_detail(request: HttpRequest, code: str) -> HttpResponse:
         "breaches": open_breaches(user, factory),
         "orders": running_orders(user, factory),
         "facts": facts(factory),
+        "standing": standing(factory, user),
         "breaches_url": f"{reverse('breach_list')}?state=all&factory={factory.code}" if user.sees_breaches() else "",
         "pairs": pairs([]),
         "data_as_of": chosen.computed_at if chosen else None,

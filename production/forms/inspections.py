@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy
 
 from production.forms.fields import CountField, DayField
 from production.models import Inspection, Lot
+from production.permission import strictness
+from production.placing import severity_of
 from production.samples import CLASSES, SamplePlan, suggested
 from production.wording import amount, day
 
@@ -60,6 +62,8 @@ class InspectionForm(forms.ModelForm):
     def __init__(self, *args, line, lot, user, may_approve, now=None, **kwargs):
         self.order_line, self.lot, self.user = line, lot, user
         self.now = now or timezone.now()
+        self.severity = severity_of(line.factory)
+        self.strictness = strictness(getattr(line.factory, "standing", None))
         super().__init__(*args, **kwargs)
         if lot is not None:
             del self.fields["lot_code"]
@@ -126,7 +130,8 @@ class InspectionForm(forms.ModelForm):
             self.add_error("units_material_fault", _("This cannot be more than all units rejected."))
 
     def check_verdict(self, data):
-        says = suggested(data["units_inspected"], data["lot_quantity"], *(data[f"units_{name}"] for name in CLASSES))
+        counts = [data[f"units_{name}"] for name in CLASSES]
+        says = suggested(data["units_inspected"], data["lot_quantity"], *counts, severity=self.severity)
         self.suggestion = VERDICTS.get(says.verdict) if says else None
         chosen = data.get("verdict")
         if not chosen:
@@ -137,7 +142,7 @@ class InspectionForm(forms.ModelForm):
 
     @property
     def plan(self) -> SamplePlan | None:
-        return SamplePlan.of(self.lot_quantity_shown())
+        return SamplePlan.of(self.lot_quantity_shown(), self.severity)
 
     def lot_quantity_shown(self) -> int | None:
         try:
@@ -153,6 +158,7 @@ class InspectionForm(forms.ModelForm):
             factory_id=made.factory_id, line=self.order_line, code=self.cleaned_data["lot_code"] or self.free_code(),
             quantity=made.lot_quantity or None,
         )  # fmt: skip
+        made.severity = self.severity
         made.is_original = self.cleaned_data["original"] == "yes"
         made.inspected_at = self.now if made.inspected_on == self.today else None
         if made.units_material_fault and self.cleaned_data.get("approved"):

@@ -13,7 +13,9 @@ from django.utils.translation import gettext_lazy
 from factories.models import Factory
 from production.duedates import due_from_cycle
 from production.forms.fields import DayField, QuantityField, counts_whole, read_quantity
+from production.forms.placing import PlacingForm
 from production.models import Cancellation, DateRevision, OrderLine, Product, PurchaseOrder, Site
+from production.placing import add_note
 from production.wording import amount, day
 
 LONGEST_CYCLE = 3650
@@ -49,7 +51,7 @@ class PriceField(QuantityField):
         return 0 if str(value or "").strip() in ("0", "0.00") else super().clean(value)
 
 
-class OrderForm(forms.ModelForm):
+class OrderForm(PlacingForm, forms.ModelForm):
     """One purchase order, without its lines."""
 
     factory = forms.ModelChoiceField(Factory.objects.none(), label=gettext_lazy("Factory"), to_field_name="code")
@@ -71,6 +73,7 @@ class OrderForm(forms.ModelForm):
         }
 
     def __init__(self, *args, user, **kwargs):
+        self.user = user
         super().__init__(*args, **kwargs)
         self.fields["factory"].queryset = Factory.objects.visible_to(user).order_by("name")
         for name in ("currency", "cycle_days", "loss_allowance"):
@@ -91,8 +94,19 @@ class OrderForm(forms.ModelForm):
     def clean_currency(self):
         return self.cleaned_data["currency"].upper()
 
+    def clean(self):
+        data = super().clean()
+        if factory := data.get("factory"):
+            self.ask(factory, {}, today())
+        return data
 
-class LineForm(forms.ModelForm):
+    def save(self, commit=True):
+        order = super().save()
+        self.keep(order, self.user, today())
+        return order
+
+
+class LineForm(PlacingForm, forms.ModelForm):
     """One line of an order, with its terms."""
 
     product = forms.CharField(label=gettext_lazy("Product code"), max_length=60)
@@ -127,9 +141,12 @@ class LineForm(forms.ModelForm):
 
     TERMS = Meta.fields[6:]
 
-    def __init__(self, *args, order, **kwargs):
-        self.order = order
+    def __init__(self, *args, order, user, **kwargs):
+        self.order, self.user = order, user
         super().__init__(*args, **kwargs)
+        if not self.is_bound:
+            self.look(order.factory, {}, today())
+            self.ticked_before(order, user, today())
         for name in ("number", "grace_days", "tol_under", "tol_over", "early_days", "quantity"):
             self.fields[name].widget = forms.TextInput({"class": "w-s", "autocomplete": "off"})
         self.fields["product"].widget.attrs |= {"list": "products", "autocomplete": "off", "class": "w-m"}
@@ -154,22 +171,31 @@ class LineForm(forms.ModelForm):
             self.instance.order, self.instance.factory = self.order, self.order.factory
             if self.order.lines.filter(number=data["number"]).exists():
                 self.add_error("number", _("This order already has a line with that number."))
+        self.ask(self.order.factory, self.worth(data), today())
         return data
+
+    def worth(self, data):
+        """What the line adds to the open orders, as far as it can be told."""
+        if {"quantity", "unit_price"} & set(self.errors):
+            return {}
+        price = data.get("unit_price")
+        return {self.order.currency: None if price is None else price * data["quantity"]}
 
     def save(self, commit=True):
         line = super().save(commit=False)
         line.bill = line.product.bills.order_by("-version").first()
         line.save()
+        self.keep(self.order, self.user, today())
         return line
 
 
-class ConfirmForm(forms.Form):
+class ConfirmForm(PlacingForm):
     """The factory's confirmation: the first committed day of each line; from then on the terms are frozen."""
 
     confirmed_on = PastDayField(label=gettext_lazy("Confirmed by the factory on"))
 
-    def __init__(self, *args, order, lines, **kwargs):
-        self.order, self.lines = order, lines
+    def __init__(self, *args, order, lines, user, **kwargs):
+        self.order, self.lines, self.user = order, lines, user
         super().__init__(*args, **kwargs)
         self.fields["confirmed_on"].initial = order.confirmed_on or today()
         for line in lines:
@@ -181,6 +207,15 @@ class ConfirmForm(forms.Form):
                 help_text=self.hint(line),
                 error_messages={"required": _("Enter the day that the factory committed to.")},
             )
+        self.order_fields([name for name in self.fields if name != "anyway"])
+        if not self.is_bound:
+            self.look(order.factory, {}, today())
+            self.ticked_before(order, user, today())
+
+    def clean(self):
+        data = super().clean()
+        self.ask(self.order.factory, {}, today())  # its lines are among the open ones already
+        return data
 
     def hint(self, line) -> str:
         told = f"{amount(line.quantity)} {line.product.unit}, {line.product.name}"
@@ -202,6 +237,7 @@ class ConfirmForm(forms.Form):
             line.terms_frozen_on = on
             line.version += 1
             line.save(update_fields=["committed_on", "terms_frozen_on", "version"])
+        self.keep(self.order, self.user, today())
 
 
 class OfLine(forms.Form):
@@ -329,8 +365,3 @@ class CloseOrderForm(forms.Form):
         order.save(update_fields=["closed_on"])
         if self.cleaned_data["reason"]:
             add_note(order, _("Closed: %(reason)s") % {"reason": self.cleaned_data["reason"]})
-
-
-def add_note(order, text: str) -> None:
-    order.note = f"{order.note}\n{text}".strip()
-    order.save(update_fields=["note"])

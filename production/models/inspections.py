@@ -6,7 +6,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.history import tracked
-from factories.models import Factory
+from factories.models import Factory, Severity
 from production.marks import marks
 from production.models.deliveries import Lot
 from production.models.orders import OfFactory, within_calendar
@@ -47,6 +47,10 @@ class Inspection(models.Model):
     is_original = models.BooleanField("first look at this lot", default=True, help_text="Not a repeat after rework.")
     inspected_at = models.DateTimeField(null=True, blank=True)
     inspected_on = models.DateField(help_text="The day at the factory.")
+    severity = models.CharField(
+        "how strictly", max_length=9, choices=Severity, default=Severity.NORMAL, db_default=Severity.NORMAL,
+        help_text="What the grade of the factory asked for on that day.",
+    )  # fmt: skip
     lot_quantity = models.PositiveIntegerField(null=True, blank=True)
     units_inspected = models.PositiveIntegerField()
     units_critical = models.PositiveIntegerField(default=0)

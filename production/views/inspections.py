@@ -22,6 +22,7 @@ from production.forms.fields import refuse
 from production.forms.inspections import VERDICTS, InspectionForm
 from production.history import story
 from production.models import Delivery, Inspection, Lot, OrderLine
+from production.placing import severity_of
 from production.samples import AQL, CLASSES, LEVEL, SamplePlan, suggested
 from production.views.access import (
     SeeOther,
@@ -99,15 +100,16 @@ def _cells(inspection):
 @readers_only
 def inspection_detail(request, pk):
     inspection = get_object_or_404(Inspection.objects.visible_to(request.user).with_lot(), pk=pk)
-    line, plan = inspection.lot.line, SamplePlan.of(inspection.lot_quantity)
-    says = suggested(inspection.units_inspected, inspection.lot_quantity, *_counts(inspection))
+    line, plan = inspection.lot.line, SamplePlan.of(inspection.lot_quantity, inspection.severity)
+    counts = _counts(inspection)
+    says = suggested(inspection.units_inspected, inspection.lot_quantity, *counts, severity=inspection.severity)
     others = inspection.lot.inspections.exclude(pk=pk).order_by("inspected_on", "id")
     context = {
         "inspection": inspection,
         "line": line,
         "order_url": reverse("order_detail", args=[line.order.factory.code, line.order.number]),
         "facts": _facts(inspection, line, plan, sees_notes(request.user)),
-        "defects": _defects(_counts(inspection), plan),
+        "defects": _defects(counts, plan),
         "inspected": amount(inspection.units_inspected),
         "plan": plan,
         "says": says,
@@ -214,7 +216,7 @@ def _already_saved(request):
 
 def _named(request):
     """(line, lot or None, delivery or None) of the address; None where it names nothing, 404 where that is unknown."""
-    lines = OrderLine.objects.visible_to(request.user).select_related("order__factory", "product", "factory")
+    lines = OrderLine.objects.visible_to(request.user).select_related("order__factory", "product", "factory__standing")
     if code := request.GET.get("delivery"):
         number = code.removeprefix("D-")
         receipts = Delivery.objects.visible_to(request.user).filter(kind=Delivery.Kind.RECEIPT).select_related("lot")
@@ -258,7 +260,7 @@ def _defaults(line, lot, delivery):
     elif delivery is not None:
         quantity = delivery.quantity
     whole = int(quantity) if quantity and quantity > 0 and quantity == int(quantity) else None
-    plan = SamplePlan.of(whole)
+    plan = SamplePlan.of(whole, severity_of(line.factory))
     return {
         "idem": uuid.uuid4(),
         "lot_code": delivery.code if delivery is not None and lot is None else "",
@@ -280,7 +282,7 @@ def _show(request, form, delivery, status=200):
     counts = [_count(form, f"units_{name}") for name in CLASSES]
     inspected = _count(form, "units_inspected")
     if plan and inspected and sum(each or 0 for each in counts) <= inspected <= plan.lot_quantity:
-        says = suggested(inspected, plan.lot_quantity, *(each or 0 for each in counts))
+        says = suggested(inspected, plan.lot_quantity, *(each or 0 for each in counts), severity=form.severity)
     was_asked = request.method == "POST"
     if says and was_asked and not form["verdict"].value():
         if form.is_bound:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from production import codes
+from production import codes, placing
 from production.filters import OrderFilters, addressed, page_of
 from production.forms.fields import refuse
 from production.forms.orders import ConfirmForm, LineForm, OrderForm, today
@@ -264,14 +264,19 @@ def line_new(request, factory, number):
     initial = {"number": f"L{count + 1}", "site": last.site.code if last else None}
     if last:
         initial |= {name: getattr(last, name) for name in LineForm.TERMS} | {"requested_on": last.requested_on}
-    form = LineForm(request.POST or None, order=order, initial=initial)
-    if request.method == "POST" and form.is_valid():
+    form = LineForm(request.POST or None, order=order, user=request.user, initial=initial)
+    if request.method == "POST":
+        line = None
         try:
             with transaction.atomic():
-                line = form.save()
+                form.order = (
+                    PurchaseOrder.objects.select_for_update(of=("self",)).select_related("factory").get(pk=order.pk)
+                )
+                placing.hold(order.factory)
+                line = form.save() if form.is_valid() else None
         except IntegrityError as error:
             refuse(form, error, OrderLine, line_number_unique_in_order="number", unit_price_not_negative="unit_price")
-        else:
+        if line and not form.errors:
             messages.success(request, _("Line %(number)s is added.") % {"number": line.number})
             return SeeOther(url_of(order, "line_new") if request.POST.get("then") == "another" else url_of(order))
     made_here = Q(lines__factory=order.factory) | Q(category=order.factory.category)
@@ -300,7 +305,8 @@ def order_confirm(request, factory, number):
             if not lines or order.closed_on:
                 messages.info(request, _("No line waits to be confirmed."))
                 return SeeOther(url_of(order))
-            form = ConfirmForm(request.POST or None, order=order, lines=lines)
+            placing.hold(order.factory)
+            form = ConfirmForm(request.POST or None, order=order, lines=lines, user=request.user)
             is_good = request.method == "POST" and form.is_valid()
             if is_good:
                 form.save()

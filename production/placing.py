@@ -1,0 +1,62 @@
+"""Placing an order: what the factory's standing says of it, read from the database, and what is kept of that."""
+
+import datetime
+from decimal import Decimal
+
+from django.db.models import DecimalField, F, OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce, Greatest
+
+from factories.models import Factory, Severity, Standing, StandingOverride
+from production.models import Cancellation, Delivery, OrderLine, PurchaseOrder
+from production.permission import FREE, Amounts, Decision, may_order
+
+NUMBER = DecimalField(max_digits=38, decimal_places=12)
+
+
+def decide(factory: Factory, new_value: Amounts, day: datetime.date) -> Decision:
+    """May the factory be given this order on the day? At most three queries."""
+    standing = Standing.objects.filter(factory=factory).first()
+    if standing is None:
+        return FREE
+    overrides = StandingOverride.objects.filter(factory=factory).in_force(day)
+    held = open_value(factory) if standing.max_open_value is not None else {}
+    return may_order(standing, overrides, held, new_value, day)
+
+
+def hold(factory: Factory) -> None:
+    """Nobody else places an order with this factory until the transaction ends: two may not pass one cap."""
+    Standing.objects.select_for_update().filter(factory=factory).first()
+
+
+def open_value(factory: Factory) -> dict[str, Decimal]:
+    """The worth of what is still to come on open orders of a factory, by currency; a line without a price adds nothing."""
+    lines = OrderLine.objects.filter(
+        factory=factory, order__closed_on=None, closed_short_on=None, unit_price__isnull=False
+    ).exclude(outcome__is_open=False)
+    left = Greatest(F("quantity") - _sum(Delivery) - _sum(Cancellation), 0, output_field=NUMBER)
+    found = lines.values("order__currency").annotate(worth=Sum(left * F("unit_price"), output_field=NUMBER)).order_by()
+    return dict(found.values_list("order__currency", "worth"))
+
+
+def _sum(model) -> Coalesce:
+    """The quantity in the rows of a model that hang on the outer line."""
+    rows = model.objects.filter(line=OuterRef("pk")).order_by().values("line").annotate(sum=Sum("quantity"))
+    return Coalesce(Subquery(rows.values("sum")), 0, output_field=NUMBER)
+
+
+def note_of(decision: Decision, user, day: datetime.date) -> str:
+    """What an order keeps of a warning that was ticked, or of the override it was placed under; else nothing."""
+    return f"{day:%Y-%m-%d}, {user}: {' '.join(decision.reasons)}" if decision.reasons else ""
+
+
+def add_note(order: PurchaseOrder, text: str) -> None:
+    """One more line of the internal note, said once."""
+    if text and text not in order.note:
+        order.note = f"{order.note}\n{text}".strip()
+        order.save(update_fields=["note"])
+
+
+def severity_of(factory: Factory) -> Severity:
+    """How strictly the goods of a factory are inspected now."""
+    standing = getattr(factory, "standing", None)
+    return Severity(standing.inspection) if standing else Severity.NORMAL
