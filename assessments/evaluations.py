@@ -221,6 +221,7 @@ def _store(kind: str, judgements: Sequence[Judgement]) -> list[int]:
             "kind": str(kind),
             "gates": judged.gates,
             "supplied": judged.measures["loss"]["applicable"],
+            "limits": {name: measure["limit"] for name, measure in judged.measures.items()},
         }
         fingerprint = digest(judged.sums, policy.pk, facts)
         previous = newest.get(key)

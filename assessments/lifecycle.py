@@ -59,9 +59,10 @@ def step(standing: Standing, seen: Seen, rules: Rules) -> tuple[Standing, str | 
         return standing, None
     if standing.is_live:
         return _live(standing, seen, rules)
-    opens = seen.status == "breach" or (
-        seen.status == "watch" and seen.is_night and seen.watch_nights >= rules.on_delay_watch
-    )
+    nights = seen.watch_nights
+    if standing.resolved_on is not None:  # nights before it was over do not count again
+        nights = min(nights, (seen.on - standing.resolved_on).days)
+    opens = seen.status == "breach" or (seen.status == "watch" and seen.is_night and nights >= rules.on_delay_watch)
     if not opens:
         return standing, None
     again = (

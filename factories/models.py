@@ -52,6 +52,7 @@ def zone_exists(name):
         raise ValidationError("“%(name)s” is not a time zone. Example: Asia/Shanghai.", params={"name": name}) from None
 
 
+@tracked()
 class Category(models.Model):
     """One kind of goods, such as knitwear, that may be judged by rules of its own."""
 

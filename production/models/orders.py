@@ -46,7 +46,11 @@ class PurchaseOrder(models.Model):
 
     factory = models.ForeignKey(Factory, models.PROTECT, related_name="orders")
     number = models.CharField(max_length=60)
-    currency = models.CharField(max_length=3, default="USD", validators=[RegexValidator(r"^[A-Z]{3}$")])
+    currency = models.CharField(
+        max_length=3,
+        default="USD",
+        validators=[RegexValidator(r"^[A-Z]{3}$", "Use the three-letter currency code, for example USD.")],
+    )
     ordered_on = models.DateField(null=True, blank=True)
     confirmed_on = models.DateField("confirmed by the factory on", null=True, blank=True)
     cycle_days = models.PositiveIntegerField("contract cycle in days", null=True, blank=True)
@@ -125,6 +129,17 @@ TERM_FIELDS = [
     "grace_days", "grace_unit", "tol_under", "tol_over", "over_policy", "early_days", "early_policy", "single_delivery",
     "rolls_to_working_day", "calendar_id",
 ]  # fmt: skip
+
+
+LINE_COVERS_CANCELLED = sum_check(
+    "line_covers_cancelled",
+    "update",
+    "SELECT 1 FROM production_orderline WHERE id IN (SELECT id FROM {changed} AS c) ORDER BY id FOR UPDATE",
+    "SELECT INTO broken 'Cancelled ' || trim_scale(sum(c.quantity)) || ' is more than the ordered ' "
+    "|| trim_scale(l.quantity) || '.' FROM production_orderline l JOIN production_cancellation c ON c.line_id = l.id "
+    "WHERE l.id IN (SELECT id FROM {changed} AS t) "
+    "GROUP BY l.id, l.quantity HAVING sum(c.quantity) > l.quantity LIMIT 1;",
+)
 
 
 class OrderLineQuerySet(OfFactory):
@@ -206,6 +221,7 @@ class OrderLine(Terms):
         indexes = [models.Index(fields=["calendar"]), models.Index(fields=["factory", "committed_on"])]
         triggers = [
             *marks(line="id"),
+            *LINE_COVERS_CANCELLED,
             pgtrigger.Trigger(
                 name="first_commitment_is_frozen",
                 when=pgtrigger.Before,
