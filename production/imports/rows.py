@@ -184,15 +184,21 @@ class RowReader:
             row = self._row(number, cells)
             if row is not None and self._check(row):
                 yield row
+        self._check_orders_shown()
+
+    def _check_orders_shown(self) -> None:
+        """A column that proves both orders of day and month: none of its numeric days can be trusted."""
+        lenient = {reader.header for reader in self.readers if reader.column.warns_if_unreadable}
         for header, shown in self.orders_shown.items():
             if len(shown) > 1:
-                self.problems.refuse(
-                    None,
-                    header,
-                    None,
+                reason = (
                     f"The column “{header}” writes the day first in row {shown['day first']}, the month first in row "
-                    f"{shown['month first']}; no day of it can be trusted.",
+                    f"{shown['month first']}; no day of it can be trusted."
                 )
+                if header in lenient:
+                    self.problems.warn(None, header, None, reason)
+                else:
+                    self.problems.refuse(None, header, None, reason)
 
     def _row(self, number: int, cells: list[Any]) -> Row | None:
         row, refused = Row(number), set()
