@@ -6,42 +6,45 @@ from redis.exceptions import RedisError
 
 from notifications import health
 
+BAR, PHONE, MORE = "bar", "phone", "more"  # in the bar; in the bar of a phone, too; only behind "More"
 ENTRIES = [
-    # label, url name, roles that see it, shown on the phone bar
-    ("Home", "home", "manager buyer inspector officer admin contact", True),
-    ("Factories", "factory_list", "manager buyer inspector admin contact", True),
-    ("Orders", "order_list", "manager buyer inspector admin contact", False),
-    ("Deliveries", "delivery_list", "manager buyer inspector admin contact", False),
-    ("Inspections", "inspection_list", "manager buyer inspector admin contact", False),
-    ("Breaches", "breach_list", "manager buyer admin", True),
-    ("Claims", "claim_list", "manager buyer admin contact", False),
-    ("Policies", "policy_list", "manager admin", False),
+    # label, url name, roles that see it, where
+    ("Home", "home", "manager buyer inspector officer admin contact", PHONE),
+    ("Factories", "factory_list", "manager buyer inspector admin contact", PHONE),
+    ("Orders", "order_list", "manager buyer inspector admin contact", BAR),
+    ("Deliveries", "delivery_list", "manager buyer inspector admin contact", BAR),
+    ("Inspections", "inspection_list", "manager buyer inspector admin contact", BAR),
+    ("Breaches", "breach_list", "manager buyer admin", PHONE),
+    ("Compare", "compare", "manager buyer inspector admin", MORE),
+    ("Claims", "claim_list", "manager buyer admin contact", MORE),
+    ("Grades", "grade_list", "manager buyer inspector admin contact", MORE),
+    ("Policies", "policy_list", "manager admin", MORE),
 ]
-
-
 FINDINGS_KEPT = 60  # seconds; every page of a manager shows them
 
 
 def navigation(request):
-    """Context of every page: `nav`, a list of {label, url, current, primary}, and what the frame says of the reader.
+    """Context of every page: `nav` and `nav_more`, lists of {label, url, current, primary}, and what the frame says of the reader.
 
     Empty for those not signed in.
     """
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"nav": []}
-    nav = []
-    for label, name, roles, primary in ENTRIES:
+    nav, more = [], []
+    for label, name, roles, where in ENTRIES:
         if user.role not in roles.split():
             continue
         url = reverse(name)
         current = request.path == url if url == "/" else request.path.startswith(url)
-        nav.append({"label": label, "url": url, "current": current, "primary": primary})
+        entry = {"label": label, "url": url, "current": current, "primary": where == PHONE}
+        (more if where == MORE else nav).append(entry)
     action = {"label": "Log delivery", "url": reverse("delivery_new")} if user.writes_orders() else None
     if user.role == user.Role.INSPECTOR:
         action = {"label": "Record inspection", "url": reverse("inspection_new")}
     return {
         "nav": nav,
+        "nav_more": more,
         "nav_action": action,
         "role_name": user.get_role_display(),
         "theme": user.theme or "auto",
