@@ -174,8 +174,9 @@ class Side:
     def make_surroundings(self, admin):
         day = judged.ago(1)
         Standing.objects.create(factory=self.factory, grade="good", since_on=day, deposit_terms=self.text())
-        StandingOverride.objects.create(
-            factory=self.factory, reason=self.text(), from_on=day, until_on=day, granted_by=admin
+        # Orders stay open whatever the grade will be.
+        self.override = StandingOverride.objects.create(
+            factory=self.factory, reason=self.text(), from_on=day, until_on=judged.ago(-30), granted_by=admin
         )
         numbers = dict.fromkeys(
             ["net_issued", "theoretical", "loss", "allowed", "excess", "unit_cost", "charge_exact"], 5
@@ -207,6 +208,8 @@ class Side:
             "measure": {"code": self.factory.code, "period": month.period, "measure": "otif"},
             "breach": {"pk": self.breach.pk},
             "policy": {"pk": self.policy.pk},
+            "override": {"code": self.factory.code, "pk": self.override.pk},
+            "grade": {"grade": "failing"},
             "claim": {"pk": self.claim.pk},
             "move": {"pk": self.claim.pk, "name": "accept"},
             "supplied": {"pk": self.lost.pk},

@@ -30,6 +30,8 @@ def sent(rule, world):
     forms = {
         "theme": {"theme": "dark"},
         "breach_acknowledge": {"note": "asked"},
+        "factory_overrides": {"reason": "the moulds are there", "from_on": today, "until_on": today},
+        "grade_edit": {"orders": "free", "inspection": "normal", "cap_currency": "USD"},
         "breach_resolve": {"reason": "over"},
         "order_new": {"factory": ours.factory.code, "number": "NEW-1", "currency": "USD", "ordered_on": today,
                       "loss_allowance": "0.03", "loss_base": "net_issued"},
