@@ -83,7 +83,8 @@ def _lines(request):
 
 def _resolve(request, text):
     """(the one line a code names or None, the lines it may mean)."""
-    found = list(codes.find_lines(_lines(request), text)[: EXPECTED + 1])
+    found = list(codes.as_written(_lines(request), text)[: EXPECTED + 1])
+    found = found or list(codes.find_lines(_lines(request), text)[: EXPECTED + 1])
     best = [line for line in found if line.rank == 0] or found
     if len(best) == 1:
         return best[0], []
