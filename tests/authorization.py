@@ -7,6 +7,7 @@ import contextlib
 import html
 import re
 import tomllib
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from urllib.parse import quote
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.test import Client
-from django.urls import URLPattern, get_resolver, reverse
+from django.urls import Resolver404, URLPattern, get_resolver, resolve, reverse
 from django.utils import timezone
 
 from accounts.models import User
@@ -173,7 +174,6 @@ class Side:
 
     def make_surroundings(self, admin):
         day = judged.ago(1)
-        Standing.objects.create(factory=self.factory, grade="good", since_on=day, deposit_terms=self.text())
         # Orders stay open whatever the grade will be.
         self.override = StandingOverride.objects.create(
             factory=self.factory, reason=self.text(), from_on=day, until_on=judged.ago(-30), granted_by=admin
@@ -198,6 +198,7 @@ class Side:
         """What the jobs have made of it, and the addresses that lead to it all."""
         self.breach = Breach.objects.filter(factory=self.factory, event="charge").get()
         Breach.objects.filter(factory=self.factory).update(reason=self.text())
+        Standing.objects.filter(factory=self.factory).update(deposit_terms=self.text())
         BreachStep.objects.create(breach=self.breach, on=self.today, what="acknowledged", note=self.text())
         self.policy = Policy.objects.get(factory=self.factory)
         month = Evaluation.objects.filter(factory=self.factory, kind="month").latest("as_of")
@@ -329,3 +330,38 @@ def masked(text, *typed):
         for written in {word, quote(word), quote(word, safe=""), word.replace(" ", "+"), html.escape(word)}:
             text = re.sub(re.escape(written), "TYPED", text, flags=re.IGNORECASE)
     return text
+
+
+def links_of(page, address):
+    """The addresses of this site that a page leads to, outside the admin."""
+    for link in re.findall(r'<a\b[^>]*\bhref="([^"]*)"', page):
+        link = link.replace("&amp;", "&").split("#")[0]
+        if link.startswith("?"):
+            link = address.split("?")[0] + link
+        if link.startswith("/") and not link.startswith(("/static/", "/admin-area/")):
+            yield link
+
+
+def kind_of(link):
+    """Links of one kind have the same view and the same names of parameters."""
+    path, _, query = link.partition("?")
+    try:
+        view = resolve(path).url_name
+    except Resolver404:
+        view = path
+    return view, tuple(sorted({part.partition("=")[0] for part in query.split("&")}))
+
+
+def crawled(client, of_each_kind):
+    """(address, the page that leads there, answer): follows links from the start page, so many of each kind."""
+    waiting, seen, kinds = [("/", "/")], {"/"}, Counter()
+    while waiting:
+        address, source = waiting.pop(0)
+        response = client.get(address)
+        yield address, source, response
+        if response.get("Content-Type", "").startswith("text/html"):
+            for link in links_of(response.content.decode(), address):
+                if link not in seen and kinds[kind_of(link)] < of_each_kind:
+                    seen.add(link)
+                    kinds[kind_of(link)] += 1
+                    waiting.append((link, address))
