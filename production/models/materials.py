@@ -12,12 +12,12 @@ RETURNED_WITHIN_ISSUED = sum_check(
     "returned_within_issued",
     "insert update delete",
     "SELECT 1 FROM production_ordermaterial WHERE id IN (SELECT order_material_id FROM {changed} AS c) ORDER BY id FOR UPDATE",
-    "SELECT INTO broken 'Returned and passed on ' || trim_scale(m.gone) || ' is more than the issued ' || "
-    "trim_scale(m.came) || '.' FROM (SELECT order_material_id, "
+    "SELECT INTO broken max('Returned and passed on ' || trim_scale(m.gone) || ' is more than the issued ' || "
+    "trim_scale(m.came) || '.') FROM (SELECT order_material_id, "
     "COALESCE(sum(quantity) FILTER (WHERE kind IN ('return', 'transfer_out')), 0) AS gone, "
     "COALESCE(sum(quantity) FILTER (WHERE kind IN ('issue', 'transfer_in')), 0) AS came "
     "FROM production_materialmovement WHERE order_material_id IN (SELECT order_material_id FROM {changed} AS t) "
-    "GROUP BY order_material_id) AS m WHERE m.gone > m.came LIMIT 1;",
+    "GROUP BY order_material_id) AS m WHERE m.gone > m.came;",
 )
 
 

@@ -1,6 +1,7 @@
 """What was ordered, by when, on which terms, and what was agreed to change."""
 
 from decimal import Decimal
+from urllib.parse import quote
 
 import pgtrigger
 from django.conf import settings
@@ -94,7 +95,7 @@ class PurchaseOrder(models.Model):
         return self.number
 
     def get_absolute_url(self):
-        return f"/orders/{self.factory.code}/{self.number}/"
+        return f"/orders/{quote(self.factory.code)}/{quote(self.number)}/"
 
 
 class GraceUnit(models.TextChoices):
@@ -135,10 +136,10 @@ LINE_COVERS_CANCELLED = sum_check(
     "line_covers_cancelled",
     "update",
     "SELECT 1 FROM production_orderline WHERE id IN (SELECT id FROM {changed} AS c) ORDER BY id FOR UPDATE",
-    "SELECT INTO broken 'Cancelled ' || trim_scale(sum(c.quantity)) || ' is more than the ordered ' "
-    "|| trim_scale(l.quantity) || '.' FROM production_orderline l JOIN production_cancellation c ON c.line_id = l.id "
-    "WHERE l.id IN (SELECT id FROM {changed} AS t) "
-    "GROUP BY l.id, l.quantity HAVING sum(c.quantity) > l.quantity LIMIT 1;",
+    "SELECT INTO broken max(problem) FROM (SELECT 'Cancelled ' || trim_scale(sum(c.quantity)) || ' is more than the ordered ' "
+    "|| trim_scale(l.quantity) || '.' AS problem FROM production_cancellation c JOIN production_orderline l ON l.id = c.line_id "
+    "WHERE c.line_id IN (SELECT id FROM {changed} AS t) "
+    "GROUP BY l.id, l.quantity HAVING sum(c.quantity) > l.quantity) AS problems;",
 )
 
 
@@ -172,7 +173,8 @@ class OrderLine(Terms):
     forecast_on = models.DateField(null=True, blank=True)
     closed_short_on = models.DateField(null=True, blank=True)
     terms_frozen_on = models.DateField(null=True, blank=True)
-    source_key = models.CharField(max_length=160, null=True, blank=True, editable=False)
+    # Null, not empty: unique where there is one, and lines made by hand have none.
+    source_key = models.CharField(max_length=160, null=True, blank=True, editable=False)  # noqa: DJ001
     version = models.PositiveIntegerField(default=1, editable=False)
 
     objects = OrderLineQuerySet.as_manager()
@@ -272,10 +274,10 @@ CANCELLED_WITHIN_ORDERED = sum_check(
     "cancelled_within_ordered",
     "insert update",
     "SELECT 1 FROM production_orderline WHERE id IN (SELECT line_id FROM {changed} AS c) ORDER BY id FOR UPDATE",
-    "SELECT INTO broken 'Cancelled ' || trim_scale(sum(c.quantity)) || ' is more than the ordered ' || trim_scale(l.quantity) || '.' "
-    "FROM production_orderline l JOIN production_cancellation c ON c.line_id = l.id "
-    "WHERE l.id IN (SELECT line_id FROM {changed} AS t) "
-    "GROUP BY l.id, l.quantity HAVING sum(c.quantity) > l.quantity LIMIT 1;",
+    "SELECT INTO broken max(problem) FROM (SELECT 'Cancelled ' || trim_scale(sum(c.quantity)) || ' is more than the ordered ' "
+    "|| trim_scale(l.quantity) || '.' AS problem FROM production_cancellation c JOIN production_orderline l ON l.id = c.line_id "
+    "WHERE c.line_id IN (SELECT line_id FROM {changed} AS t) "
+    "GROUP BY l.id, l.quantity HAVING sum(c.quantity) > l.quantity) AS problems;",
 )
 
 
