@@ -3,7 +3,20 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from assessments.views import account, breaches, claims, factories, grades, home, policies, scorecard, scores, search
+from assessments.views import (
+    account,
+    breaches,
+    claims,
+    compare,
+    factories,
+    factory_rows,
+    grades,
+    home,
+    policies,
+    scorecard,
+    scores,
+    search,
+)
 
 
 class Period(StringConverter):
@@ -34,6 +47,8 @@ urlpatterns = [
     path("factories/<str:code>/watch/", scorecard.factory_watch, name="factory_watch"),
     path("factories/<str:code>/score/<period:period>/", scores.score_detail, name="score_detail"),
     path("factories/<str:code>/score/<period:period>/<measure:measure>/", scores.score_rows, name="score_rows"),
+    path("factories/<str:code>/rows/<measure:measure>/", factory_rows.factory_rows, name="factory_rows"),
+    path("compare/", compare.compare, name="compare"),
     path("breaches/", breaches.breach_list, name="breach_list"),
     path("breaches/B-<int:pk>/", breaches.breach_detail, name="breach_detail"),
     path("breaches/B-<int:pk>/acknowledge/", breaches.breach_acknowledge, name="breach_acknowledge"),

@@ -207,6 +207,7 @@ class Side:
             "factory": {"code": self.factory.code},
             "score": {"code": self.factory.code, "period": month.period},
             "measure": {"code": self.factory.code, "period": month.period, "measure": "otif"},
+            "factory_measure": {"code": self.factory.code, "measure": "otif"},
             "breach": {"pk": self.breach.pk},
             "policy": {"pk": self.policy.pk},
             "override": {"code": self.factory.code, "pk": self.override.pk},

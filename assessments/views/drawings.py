@@ -3,12 +3,13 @@
 import datetime
 from typing import Any
 
+from django.db.models import F
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from assessments import charts, control, wording
+from assessments import charts, early_warning, windows, wording
 from assessments.figures import closed_months, month_name, percent
 from assessments.models import Evaluation
 from assessments.scorecards import MONTHS, Card
@@ -108,22 +109,21 @@ def row(
 
 
 def lots(factory: Any, last: datetime.date) -> dict[str, Any] | None:
-    """The control chart of the last inspected lots; None with fewer than two."""
-    found = list(
-        LotOutcome.objects.filter(factory=factory, inspected_on__lte=last)
-        .select_related("lot")
-        .order_by("-inspected_on", "-lot_id")[:LOTS]
-    )[::-1]
+    """The control chart of the last inspected lots of a year, and whether they drift; None with fewer than two."""
+    year = windows.rolling(last, early_warning.BASELINE_DAYS)
+    every = list(
+        LotOutcome.objects.filter(factory=factory)
+        .between(year.first, year.last)
+        .order_by("inspected_on", "lot_id")
+        .values_list("lot__code", "inspection_id", "inspected_on", F("critical") + F("major"), "inspected")
+    )
+    found = every[-LOTS:]
     if len(found) < 2:
         return None
-    limits = control.p_chart([(lot.defective, lot.inspected) for lot in found])
+    limits = early_warning.limits([(bad, inspected) for *_rest, bad, inspected in found])
     drawn = [
-        charts.Lot(
-            lot.lot.code,
-            lot.defective / lot.inspected,
-            _("%(bad)s of %(all)s") % {"bad": lot.defective, "all": lot.inspected},
-        )
-        for lot in found
+        charts.Lot(code, bad / inspected, _("%(bad)s of %(all)s") % {"bad": bad, "all": inspected})
+        for code, _inspection, _on, bad, inspected in found
     ]
     out = ", ".join(drawn[place].label for place in limits.out)
     said = (
@@ -132,19 +132,21 @@ def lots(factory: Any, last: datetime.date) -> dict[str, Any] | None:
         + (_("Outside the limits: %(lots)s.") % {"lots": out} if out else _("No lot is outside the limits."))
     )
     title = _("Defect rate per lot")
+    aside = _("last %(n)s lots, control limits 3 sigma") % {"n": len(found)}
     return {
         "title": title,
-        "aside": _("last %(n)s lots, control limits 3 sigma") % {"n": len(found)},
+        "aside": aside + " " + _("(Laney, for big lots)") if limits.stretched else aside,
+        "drifts": early_warning.drifts([(bad, inspected) for *_rest, bad, inspected in every]),
         "chart": charts.p_chart(drawn, limits.p_bar, limits.ucl, limits.lcl, title, said),
         "head": [_("Lot"), _("Inspected on"), _("Defective"), _("Rate"), _("Upper limit")],
         "rows": [
             [
-                format_html('<a href="{}">{}</a>', Inspection(pk=lot.inspection_id).get_absolute_url(), lot.lot.code),
-                date_format(lot.inspected_on, "j M Y"),
-                f"{lot.defective} / {lot.inspected}",
-                percent(lot.defective / lot.inspected),
+                format_html('<a href="{}">{}</a>', Inspection(pk=inspection).get_absolute_url(), code),
+                date_format(on, "j M Y"),
+                f"{bad} / {inspected}",
+                percent(bad / inspected),
                 percent(limits.ucl[place]),
             ]
-            for place, lot in enumerate(found)
+            for place, (code, inspection, on, bad, inspected) in enumerate(found)
         ][::-1],
     }

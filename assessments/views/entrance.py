@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -40,10 +41,10 @@ def today() -> datetime.date:
     return timezone.localdate(timezone=ZoneInfo(settings.ORGANISATION_TIME_ZONE))
 
 
-def factory_or_404(user: User, code: str) -> Factory:
+def factory_or_404(user: User, code: str, **annotations: Any) -> Factory:
     """The factory with that code, or 404 whether it does not exist or is not for this person."""
     factories = Factory.objects.visible_to(user).select_related("category", "calendar", "standing")
-    return get_object_or_404(factories, code__iexact=code)
+    return get_object_or_404(factories.annotate(**annotations), code__iexact=code)
 
 
 def sees_money(user: User) -> bool:

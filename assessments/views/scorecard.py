@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, F, Min, Q
+from django.db.models import Count, Exists, F, Min, OuterRef, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -16,7 +16,7 @@ from assessments import evidence, scorecards, wording
 from assessments.figures import count, country_name, day, points, quantity
 from assessments.models import Breach, Evaluation, Watch
 from assessments.scorecards import Card
-from assessments.views import drawings
+from assessments.views import drawings, outlook
 from assessments.views.account import safe_next
 from assessments.views.breaches import pressing
 from assessments.views.entrance import BUSINESS, STAFF, factory_or_404, open_to, sees_money, today
@@ -34,7 +34,8 @@ BREACHES = 5
 def factory_detail(request: HttpRequest, code: str) -> HttpResponse:
     """Is this factory failing, at what, since when?"""
     user = request.user
-    factory = factory_or_404(user, code)
+    watches = Watch.objects.filter(user=user, factory=OuterRef("pk"))
+    factory = factory_or_404(user, code, is_watched=Exists(watches))
     card = scorecards.card(factory, today())
     chosen = _chosen(card, request.GET.get("period", ""))
     context: dict[str, Any] = {
@@ -44,7 +45,7 @@ def factory_detail(request: HttpRequest, code: str) -> HttpResponse:
         "is_now": chosen is not None and chosen is card.now,
         "periods": periods(card),
         "shows_breaches": user.sees_breaches(),
-        "is_watched": user.sees_breaches() and Watch.objects.filter(user=user, factory=factory).exists(),
+        "is_watched": user.sees_breaches() and factory.is_watched,
         "breaches": open_breaches(user, factory),
         "orders": running_orders(user, factory),
         "facts": facts(factory),
@@ -74,18 +75,22 @@ def periods(card: Card) -> list[tuple[str, str]]:
 def judged(factory: Factory, card: Card, shown: Evaluation, money: bool) -> dict[str, Any]:
     """What the page says about one evaluation."""
     drawn = drawings.trends(card, today(), shown, money)
+    lots = drawings.lots(factory, shown.as_of)
+    sums = outlook.sums(factory, shown, card.now)
+    arrows = outlook.arrows(sums)
     return {
         "summary": wording.summary(shown, money),
         "late": late(shown),
-        "stats": [score_stat(shown), *(stat(name, shown, money) for name in ("defect", "otif", "loss"))],
+        "stats": [score_stat(shown), *(stat(name, shown, money, arrows[name]) for name in wording.MEASURES)],
         "first_trend": drawn[0],
-        "pairs": pairs([*drawn[1:], drawings.lots(factory, shown.as_of)]),
+        "pairs": pairs([*drawn[1:], lots]),
+        "drifts": bool(lots and lots["drifts"]),
         "lines": late_lines(shown),
         "gain": evidence.one_more_on_time(shown),
         "score_url": wording.score_url(shown),
         "lines_url": wording.score_url(shown, "otif"),
         "window": wording.when(shown),
-        "projection": projection(card),
+        "projection": projection(card) | (outlook.outlook(card, sums) if card.now else {}),
         "gates": [wording.gate(gate) for gate in shown.gates],
     }
 
@@ -111,8 +116,8 @@ def score_stat(shown: Evaluation) -> dict[str, Any]:
     }
 
 
-def stat(name: str, shown: Evaluation, money: bool) -> dict[str, Any]:
-    """One measure as a card: value, what it was counted from (a link to those rows), interval and threshold."""
+def stat(name: str, shown: Evaluation, money: bool, arrow: str = "") -> dict[str, Any]:
+    """One measure as a card: value with its trend, what it was counted from (a link), interval and threshold."""
     measure = shown.measures.get(name)
     state = wording.state(measure)
     card = {
@@ -133,7 +138,7 @@ def stat(name: str, shown: Evaluation, money: bool) -> dict[str, Any]:
             "url": "",
         }
     parts = [wording.threshold(name, measure), wording.interval(measure)]
-    return card | {"sub": " · ".join(part for part in parts if part)}
+    return card | {"sub": " · ".join(part for part in parts if part), "unit": arrow}
 
 
 def late(shown: Evaluation) -> dict[str, str] | None:

@@ -1,0 +1,123 @@
+"""The rows of one factory and measure in any days, such as a calendar month: what a cell of a comparison counted."""
+
+import datetime
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Count, QuerySet, Sum, Value
+from django.db.models.functions import Greatest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from assessments import evidence, wording
+from assessments.figures import day, month_name, percent
+from assessments.filters import link
+from assessments.models import Evaluation
+from assessments.views import rows as row_tables
+from assessments.views.csvs import csv_answer
+from assessments.views.entrance import BUSINESS, factory_or_404, open_to, sees_money, today
+from assessments.views.scores import PAGE, tabs
+from assessments.windows import month
+from factories.models import Factory
+
+
+@require_safe
+@open_to(BUSINESS)
+def factory_rows(request: HttpRequest, code: str, measure: str) -> HttpResponse:
+    """Which rows were counted in these days?"""
+    factory = factory_or_404(request.user, code)
+    first, last = days(request)
+    money = sees_money(request.user)
+    window = counting(factory, measure, first, last)
+    every = evidence.rows(window, measure).visible_to(request.user)
+    stored = stored_like(measure, every)
+    window.measures[measure] |= stored
+    now = evidence.counted(window, measure, every)
+    left_out = evidence.not_counted(window, measure)
+    part = request.GET.get("counted", "all")
+    if part == "left-out" and left_out is not None:
+        table, found = row_tables.LEFT_OUT[measure], left_out.visible_to(request.user)
+    else:
+        part = part if part in evidence.SPLITS[measure] else "all"
+        table, found = row_tables.COUNTED[measure], evidence.split(measure, every, part)
+    found = found.select_related(*table.related)
+    if request.GET.get("format") == "csv":
+        name = f"{factory.code}-{first}-{last}-{measure}-{part}"
+        return csv_answer(name, table.csv_head(money), (table.csv_row(row, factory, money) for row in found))
+    out = left_out.count() if left_out is not None else None
+    paginator = Paginator(found, PAGE)
+    paginator.count = out if part == "left-out" else now.parts.get(part, now.every)
+    page = paginator.get_page(request.GET.get("page"))
+    rate = percent(now.num / now.den) if now.den else "–"
+    return render(
+        request,
+        "assessments/factory_rows.html",
+        {
+            "factory": factory,
+            "label": wording.label(measure),
+            "period": in_words(first, last),
+            "rate": rate,
+            "fraction": wording.fraction(measure, stored | {"num": now.num, "den": now.den}, money),
+            "rule": wording.rule(measure, {}),
+            "tabs": tabs(request, measure, part, now, out),
+            "head": table.head(money),
+            "rows": [table.cells(row, factory, money) for row in page.object_list],
+            "explained": row_tables.WHY[part] if part == "left-out" else "",
+            "csv_url": link(request.GET, format="csv", page=None),
+            "all_url": link(request.GET, counted="all", page=None),
+            "prev_url": link(request.GET, page=page.previous_page_number()) if page.has_previous() else None,
+            "next_url": link(request.GET, page=page.next_page_number()) if page.has_next() else None,
+            "page_text": _("%(first)s–%(last)s of %(total)s")
+            % {"first": page.start_index(), "last": page.end_index(), "total": paginator.count}
+            if paginator.num_pages > 1
+            else "",
+        },
+    )
+
+
+def days(request: HttpRequest) -> tuple[datetime.date, datetime.date]:
+    """The days of the query string, without days that are not over; this month where it names none."""
+    yesterday = today() - datetime.timedelta(days=1)
+    try:
+        first = datetime.date.fromisoformat(request.GET.get("first") or str(month(yesterday).first))
+        last = datetime.date.fromisoformat(request.GET.get("last") or str(month(first).last))
+    except ValueError:
+        raise Http404("No such day.") from None
+    return first, min(last, yesterday)
+
+
+def counting(factory: Factory, measure: str, first: datetime.date, last: datetime.date) -> Evaluation:
+    """These days as an evaluation has them, so that the same rows count; never stored."""
+    window = {"first": first.isoformat(), "last": last.isoformat()}
+    return Evaluation(factory=factory, as_of=today(), window_days=1, measures={measure: window})
+
+
+def stored_like(measure: str, every: QuerySet) -> dict[str, Any]:
+    """Of material, which currency is the worst one, and how many orders there are; one query. Else nothing."""
+    if measure != "loss":
+        return {}
+    sums = (
+        every.order_by()
+        .values("currency")
+        .annotate(
+            lost=Sum(Greatest("value_loss", Value(0, evidence.RATIO))), used=Sum("value_net"),
+            orders=Count("order_id", distinct=True),
+        )
+    )  # fmt: skip
+    found = [row for row in sums if row["used"]]
+    worst = max(found, key=lambda row: row["lost"] / row["used"], default=None)
+    return {
+        "currency": worst["currency"] if worst else "",
+        "orders": sum(row["orders"] for row in sums),
+        "status": "ok",
+    }
+
+
+def in_words(first: datetime.date, last: datetime.date) -> str:
+    """ "Nov 2026" where the days are that month as far as it is over, else both days."""
+    whole = month(first)
+    if first == whole.first and last in (whole.last, today() - datetime.timedelta(days=1)) and last <= whole.last:
+        return month_name(first)
+    return f"{day(first)} – {day(last)}"

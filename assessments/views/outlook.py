@@ -1,0 +1,202 @@
+"""Where a factory is heading, for its scorecard: trend arrows, the grade a month would give today, and what would lift it."""
+
+import datetime
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import F, Q, Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from assessments import control, projection, windows, wording
+from assessments.figures import count, points
+from assessments.judgement import sums_of
+from assessments.models import Evaluation, Grade, Policy
+from assessments.projection import Basis, Outlook, Step
+from assessments.scorecards import Card
+from assessments.window_sums import COUNTS, MONEY, Asked, Found
+from factories.models import Factory
+from production.models import FactoryDay
+
+HISTORY_DAYS = 200  # how far back the grade before is looked for, as where a month is published
+
+
+@dataclass(slots=True)
+class Sums:
+    """The daily sums that a scorecard needs beyond those stored: one row per category and currency."""
+
+    rows: list[dict[str, Any]]
+    asked: Asked | None
+
+    def trend(self, bad: str, total: str) -> control.Trend:
+        """Whether the bad share of the 90 days shown differs from that of the 90 before (SPC-5)."""
+        found = [
+            tuple(sum(row[f"{name}_{when}"] or 0 for row in self.rows) for name in (bad, total))
+            for when in ("now", "before")
+        ]
+        return control.trend(*found)
+
+    def longer(self, category: int | None = None) -> dict[str, Any]:
+        """The sums of the longer window, of all categories or of one, as an evaluation stores them."""
+        rows = [row for row in self.rows if category in (None, row["category_id"])]
+        counts = {name: sum(row[name] or 0 for row in rows) for name in COUNTS}
+        money = [
+            {"currency": currency}
+            | {name: sum(row[name] or 0 for row in rows if row["currency"] == currency) for name in MONEY}
+            for currency in sorted({row["currency"] for row in rows if row["value_net"] is not None})
+        ]
+        return sums_of(self.asked, Found(counts, money))
+
+
+def sums(factory: Factory, shown: Evaluation, now: Evaluation | None) -> Sums:
+    """The two windows of the trend at the day shown, and the longer window at the newest day. One query."""
+    last = shown.as_of
+    due_last = datetime.date.fromisoformat(shown.measures["otif"]["last"])
+    current = windows.rolling(last, windows.GRADE_DAYS)
+    spans = {"now": current, "before": windows.before(current)}
+    wanted = {
+        f"{name}_{when}": Sum(expression, filter=Q(day__range=(span.first, min(span.last, until))))
+        for when, span in spans.items()
+        for name, expression, until in (
+            ("units", F("units_inspected"), last), ("bad", F("units_critical") + F("units_major"), last),
+            ("due", F("lines"), due_last), ("late", F("lines") - F("otif"), due_last),
+        )
+    }  # fmt: skip
+    first, asked = spans["before"].first, None
+    if now:
+        longer = windows.rolling(now.as_of, now.policy.fallback_days)
+        due = datetime.date.fromisoformat(now.measures["otif"]["last"])
+        asked = Asked(factory.pk, None, longer.first, longer.last, due)
+        inside = Q(day__range=(longer.first, longer.last)) & (~Q(family=FactoryDay.Family.DELIVERY) | Q(day__lte=due))
+        wanted |= {name: Sum(name, filter=inside) for name in (*COUNTS, *MONEY)}
+        first, last = min(first, longer.first), max(last, longer.last)
+    rows = (
+        FactoryDay.objects.filter(factory=factory)
+        .between(first, last)
+        .exclude(family=FactoryDay.Family.CYCLE)
+        .order_by()
+        .values("category_id", "currency")
+        .annotate(**wanted)
+    )
+    return Sums(list(rows), asked)
+
+
+def arrows(found: Sums) -> dict[str, str]:
+    """Per measure the arrow of its rate with a word; empty where no difference is proven, and for material."""
+    return {
+        "defect": arrow("defect", found.trend("bad", "units")),
+        "otif": arrow("otif", found.trend("late", "due")),
+        "loss": "",
+    }
+
+
+def arrow(name: str, trend: control.Trend) -> str:
+    """ "↑ worse", "↓ better": the arrow is that of the rate shown, the word says what it means."""
+    if trend.arrow == control.FLAT:
+        return ""
+    worse = trend.arrow == control.UP
+    up = worse == wording.LOWER_IS_BETTER[name]
+    return ("↑ " if up else "↓ ") + (_("worse") if worse else _("better"))
+
+
+def outlook(card: Card, found: Sums) -> dict[str, Any]:
+    """The projected grade for the page, and one or two sentences of what would lift it."""
+    basis = _basis(card.factory, card.now, found)
+    seen = projection.outlook(basis)
+    judged = seen.now.judged
+    return {
+        "projected": seen.now.grade,
+        "projected_score": points(judged.score),
+        "projected_held": seen.now.held,
+        "projected_carried": seen.now.carried,
+        "sentences": sentences(seen, basis.policy),
+    }
+
+
+def sentences(seen: Outlook, policy: Policy) -> list[str]:
+    """What would lift the projected grade, or why nothing near does."""
+    if seen.now.grade == Grade.EXCELLENT:
+        return []
+    if seen.lines or seen.units:
+        return [reach(seen)]
+    most = {"lines": count(projection.MOST_LINES), "units": count(projection.MOST_UNITS)}
+    if projection.lifts(seen.now, seen.best):
+        both = _(
+            "%(lines)s more order lines on time in full or %(units)s more units without a defect are not enough alone;"
+        )
+        return [both % most + " " + _("both together would lift the grade.")]
+    capped = projection.caps(seen.best)
+    if capped:
+        return [_("Good lines or units alone cannot lift the grade now.") + " " + wording.gate(capped[0])]
+    if seen.best.judged.score is None:
+        now = seen.now.judged.measures
+        few = [name for name in ("otif", "defect") if not seen.best.judged.measures[name]["sufficient"]]
+        words = "; ".join(f"{wording.label(name)}: {wording.few(name, now[name], policy)}" for name in few)
+        return [_("A grade needs more data. %(few)s.") % {"few": words}]
+    reached = most | {"score": points(seen.best.judged.score)}
+    far = _(
+        "Even %(lines)s more order lines on time in full and %(units)s more units without a defect would not lift the"
+    )
+    return [(far + " " + _("grade: the score would be %(score)s.")) % reached]
+
+
+def reach(seen: Outlook) -> str:
+    """ "Good takes the next 14 order lines on time in full, or the next 380 inspected units without a defect." """
+    steps = [(seen.lines, lines_in_words), (seen.units, units_in_words)]
+    known = [(step, words(step)) for step, words in steps if step]
+    if len(known) == 2 and known[0][0].grade == known[1][0].grade:
+        takes = {"grade": grade_name(known[0][0]), "one": known[0][1], "other": known[1][1]}
+        return _("%(grade)s takes %(one)s, or %(other)s.") % takes
+    return " ".join(_("%(grade)s takes %(one)s.") % {"grade": grade_name(step), "one": words} for step, words in known)
+
+
+def lines_in_words(step: Step) -> str:
+    words = ngettext("the next order line on time in full", "the next %(n)s order lines on time in full", step.count)
+    return words % {"n": count(step.count)}
+
+
+def units_in_words(step: Step) -> str:
+    words = ngettext(
+        "the next inspected unit without a defect", "the next %(n)s inspected units without a defect", step.count
+    )
+    return words % {"n": count(step.count)}
+
+
+def grade_name(step: Step) -> str:
+    return _(Grade(step.grade).label)
+
+
+def _basis(factory: Factory, now: Evaluation, found: Sums) -> Basis:
+    """What the month rules would judge today; one query for the sums of the day, of its categories, and the months."""
+    since = now.as_of - datetime.timedelta(days=HISTORY_DAYS)
+    wanted = (
+        Q(pk=now.pk)
+        | Q(category__isnull=False, kind=now.kind, as_of=now.as_of)
+        | Q(category__isnull=True, kind=Evaluation.Kind.MONTH, revision=1, as_of__gte=since, as_of__lt=now.as_of)
+    )
+    rows = list(
+        Evaluation.objects.filter(wanted, factory=factory)
+        .select_related("category", "policy")
+        .order_by("-as_of", "-revision")
+    )
+    whole = next(row for row in rows if row.pk == now.pk)
+    of_categories = {row.category_id: row for row in reversed(rows) if row.category_id}  # the newest revision stays
+    gating = [
+        f"{name}:{row.category.code}"
+        for row in of_categories.values()
+        for name, measure in projection.project(_of(row, row.category, found)).judged.measures.items()
+        if measure["status"] == "breach"
+    ]
+    before = tuple(
+        {"published_grade": row.published_grade, "raw_grade": row.raw_grade, "is_carried": row.is_carried}
+        for row in rows
+        if row.kind == Evaluation.Kind.MONTH
+    )
+    return _of(whole, factory.category, found, tuple(gating), before)
+
+
+def _of(row: Evaluation, category: Any, found: Sums, gating: tuple[str, ...] = (), before: tuple = ()) -> Basis:
+    enough = all(row.measures[name]["sufficient"] for name in ("defect", "otif"))
+    options = (row.sums,) if enough else (row.sums, found.longer(row.category_id))
+    supplied = row.measures["loss"]["applicable"]
+    return Basis(options, row.policy, category, row.as_of, supplied, gating, before)
