@@ -46,8 +46,8 @@ def of_grade(grade: str) -> GradeConsequence | None:
     return GradeConsequence.objects.filter(grade=grade).first()
 
 
-def opens(row: Consequence, money_too: bool = True) -> list[str]:
-    """What a grade, or a standing, gives a factory: in plain words. Amounts and terms of payment only where they may be seen."""
+def opens(row: Consequence) -> list[str]:
+    """What a grade, or a standing, gives a factory, in plain words."""
     found = []
     if row.has_badge:
         found.append(_("bears the badge, first pick for new styles"))
@@ -55,13 +55,11 @@ def opens(row: Consequence, money_too: bool = True) -> list[str]:
         found.append(_("new orders as usual") if row.max_open_value is None else _("trial orders"))
     if row.inspection == Severity.NORMAL:
         found.append(_("normal inspection"))
-    if row.deposit_terms and money_too:
-        found.append(_("payment: %(terms)s") % {"terms": row.deposit_terms[:1].lower() + row.deposit_terms[1:]})
     return found
 
 
 def closes(row: Consequence, money_too: bool = True) -> list[str]:
-    """What a grade, or a standing, takes from a factory or asks of it, the hardest first."""
+    """What a grade, or a standing, takes from a factory or asks of it; amounts only where they may be seen."""
     found = []
     if row.orders == OrderRule.BLOCK:
         found.append(_("no new orders"))

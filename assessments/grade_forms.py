@@ -24,7 +24,7 @@ class GradeForm(forms.ModelForm):
         labels = {
             "orders": gettext_lazy("New orders"),
             "max_open_value": gettext_lazy("Open orders may be worth at most"),
-            "cap_currency": gettext_lazy("in"),
+            "cap_currency": gettext_lazy("Currency of the cap"),
             "inspection": gettext_lazy("Inspection"),
             "deposit_terms": gettext_lazy("Deposit and payment terms"),
             "has_badge": gettext_lazy("Bears the badge, first pick for new styles"),

@@ -1,12 +1,15 @@
 """Whether a factory may be given an order, and how strictly its goods are inspected: what its grade opens and closes."""
 
+import contextlib
 import datetime
 import re
+import threading
 from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -253,6 +256,39 @@ def test_a_factory_that_nothing_is_held_against_is_ordered_from_as_before(client
     assert "Order anyway" not in text(page)
     assert client.post("/orders/new/", order_form(factory)).status_code == 303
     assert PurchaseOrder.objects.get().note == ""
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_held, taken", [(True, 1), (False, 2)])
+def test_two_who_order_at_the_same_moment_do_not_pass_the_cap_together(client, monkeypatch, is_held, taken):
+    """Each waits a moment for the other to have asked; with the lock off both are told that there is room."""
+    factory = make.factory(code="VN-014")
+    make.standing(factory, "not_rated")
+    forms = {make.order(factory=factory, number=number): line_form(factory) for number in ("PO-1", "PO-2")}
+    buyer, both, decide, answers = make.user("buyer"), threading.Barrier(2), placing.decide, []
+
+    def slowly(*args):
+        found = decide(*args)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(timeout=1)
+        return found
+
+    def order(number, form):
+        browser = Client()
+        browser.force_login(buyer)
+        answers.append(browser.post(f"/orders/VN-014/{number}/lines/new/", form).status_code)
+        connection.close()
+
+    monkeypatch.setattr(placing, "decide", slowly)
+    if not is_held:
+        monkeypatch.setattr(placing, "hold", lambda factory: None)
+    threads = [threading.Thread(target=order, args=[each.number, form]) for each, form in forms.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == sorted([303] * taken + [422] * (2 - taken))
+    assert placing.open_value(factory) == {"USD": 15000 * taken}
 
 
 # Inspecting

@@ -42,7 +42,7 @@ def grade_list(request: HttpRequest) -> HttpResponse:
     rows = [
         {
             "row": row,
-            "opens": consequences.opens(row, money),
+            "opens": consequences.opens(row),
             "closes": consequences.closes(row, money),
             "n": counts.get(row.grade, 0),
             "url": f"{reverse('factory_list')}?grade={row.grade}",
@@ -50,7 +50,12 @@ def grade_list(request: HttpRequest) -> HttpResponse:
         }
         for row in GradeConsequence.objects.order_by(place)
     ]
-    context = {"rows": rows, "is_contact": is_contact, "may_edit": request.user.edits_policies()}
+    context = {
+        "rows": rows,
+        "is_contact": is_contact,
+        "shows_money": money,
+        "may_edit": request.user.edits_policies(),
+    }
     return render(request, "assessments/grade_list.html", context)
 
 
@@ -147,7 +152,8 @@ def standing(factory: Factory, user: User) -> dict[str, Any] | None:
         "grade": row.grade,
         "since": day(row.since_on) if row.grade != Grade.NOT_RATED else "",
         "closes": consequences.closes(row, money),
-        "opens": consequences.opens(row, money),
+        "opens": consequences.opens(row),
+        "payment": row.deposit_terms if money else "",
         "overrides": [
             {"until": day(each.until_on), "by": each.granted_by, "reason": each.reason}
             for each in found.order_by("-until_on")
