@@ -301,7 +301,7 @@ def test_the_inspector_reads_no_amounts_in_the_rows(client, sign_in, company):
 
 def test_days_that_are_none_are_not_found(client, sign_in, company):
     sign_in("manager")
-    for query in ("first=2026-13-01", "first=x", "last=2026-02-30", "first=2026-01-01&last=%00"):
+    for query in ("first=2026-13-01", "first=x", "last=2026-02-30", "first=9999-12-31", "first=2026-01-01&last=%00"):
         assert client.get(f"/factories/LATE-1/rows/otif/?{query}").status_code == 404, query
     assert (
         "No rows here" in client.get("/factories/LATE-1/rows/otif/?first=2026-02-01&last=2026-01-01").content.decode()

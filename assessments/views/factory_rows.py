@@ -83,7 +83,7 @@ def days(request: HttpRequest) -> tuple[datetime.date, datetime.date]:
     try:
         first = datetime.date.fromisoformat(request.GET.get("first") or str(month(yesterday).first))
         last = datetime.date.fromisoformat(request.GET.get("last") or str(month(first).last))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Http404("No such day.") from None
     return first, min(last, yesterday)
 
