@@ -36,10 +36,17 @@ class Found:
     seen: Seen
 
 
-def review(evaluation_ids: Sequence[int], on: datetime.date, night: bool = False, quiet: bool = False) -> list[Breach]:
+def review(
+    evaluation_ids: Sequence[int],
+    on: datetime.date,
+    night: bool = False,
+    quiet: bool = False,
+    now: datetime.datetime | None = None,
+) -> list[Breach]:
     """Opens, raises and resolves breaches of rates by new evaluations, and events by the facts; tells who watches.
 
     Runs in the caller's transaction or its own; the messages owed stand or fall with it. `quiet` owes no messages.
+    With `now` an order is late only once its last on-time day is over at the receiving site.
     Gives the breaches to which something happened.
     """
     with transaction.atomic():
@@ -51,7 +58,7 @@ def review(evaluation_ids: Sequence[int], on: datetime.date, night: bool = False
         )
         happened = _review_rates(evaluations, night)
         happened += _open_events(
-            on, night, {evaluation.factory_id for evaluation in evaluations} if not night else None
+            on, night, {evaluation.factory_id for evaluation in evaluations} if not night else None, now
         )
         if not quiet:
             messages.tell(happened)
@@ -278,7 +285,9 @@ WITH facts AS (
     (SELECT DISTINCT ON (o.order_id) 'late_order' AS event, 'otif' AS measure, 'breach' AS severity, o.factory_id, o.order_id,
         NULL::bigint AS order_material_id, NULL::bigint AS lot_id, o.limit_on + 1 AS opened_on, NULL::numeric AS value
     FROM production_lineoutcome o
+    JOIN production_orderline l ON l.id = o.line_id JOIN production_site s ON s.id = l.site_id
     WHERE %(night)s AND o.state = 'counted' AND NOT o.is_otd AND o.limit_on BETWEEN %(from)s AND %(on)s::date
+        AND (%(now)s::timestamptz IS NULL OR o.limit_on < (%(now)s::timestamptz AT TIME ZONE s.time_zone)::date)
     ORDER BY o.order_id, o.limit_on)
     UNION ALL
     SELECT 'critical_lot', 'defect', 'breach', o.factory_id, o.order_id, NULL, o.lot_id, o.inspected_on, o.critical
@@ -304,7 +313,9 @@ RETURNING id
 """
 
 
-def _open_events(on: datetime.date, night: bool, factories: set[int] | None) -> list[tuple[Breach, str]]:
+def _open_events(
+    on: datetime.date, night: bool, factories: set[int] | None, now: datetime.datetime | None
+) -> list[tuple[Breach, str]]:
     """One breach for each late order, lot with a critical unit, and material to be charged: opened once, closed by hand.
 
     The night looks back over CATCH_UP_DAYS, so a job that did not run for days loses nothing.
@@ -313,7 +324,7 @@ def _open_events(on: datetime.date, night: bool, factories: set[int] | None) -> 
         return []
     with connection.cursor() as cursor:
         cursor.execute(EVENTS, {
-            "night": night, "on": on, "from": on - datetime.timedelta(days=CATCH_UP_DAYS), "tenant": TENANT,
+            "night": night, "now": now, "on": on, "from": on - datetime.timedelta(days=CATCH_UP_DAYS), "tenant": TENANT,
             "factories": sorted(factories) if factories is not None else None,
         })  # fmt: skip
         ids = [row[0] for row in cursor.fetchall()]

@@ -68,7 +68,11 @@ def evaluate_live(now: datetime.datetime, factories: Iterable[int] | None = None
 
 def evaluate_night(day: datetime.date, factories: Iterable[int] | None = None) -> list[int]:
     """Judges the closed day `day` of the organisation."""
-    return evaluate(NIGHT, [(factory, day) for factory in _factories(factories)])
+    chosen = list(factories) if factories is not None else None
+    with transaction.atomic():
+        made = evaluate(NIGHT, [(factory, day) for factory in _factories(chosen)])
+        consequences.apply(chosen)  # a factory that no month has judged yet is on trial
+    return made
 
 
 def evaluate_month(last_day: datetime.date, factories: Sequence[int] | None = None) -> list[int]:

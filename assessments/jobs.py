@@ -21,15 +21,24 @@ def assess(now: datetime.datetime) -> int:
     """
     with transaction.atomic():
         done = rollups.rebuild()
-        if done.factories:
-            factories = sorted(done.factories)
+        waiting = _take_waiting()
+        if waiting:
+            factories = sorted(waiting)
             ids = evaluations.evaluate_live(now, factories)
-            breaches.review(ids, on=local_today(now) - datetime.timedelta(days=1))
-            yesterday = evaluations.organisation_yesterday(now)
-            first = min((bucket[2] for buckets in done.buckets.values() for bucket in buckets), default=yesterday)
-            evaluations.evaluate_again(factories, datetime.date(2000, 1, 1) if done.whole else first, yesterday)
+            breaches.review(ids, on=local_today(now) - datetime.timedelta(days=1), now=now)
+            evaluations.evaluate_again(factories, min(waiting.values()), evaluations.organisation_yesterday(now))
         Heartbeat.objects.beat(Heartbeat.EVALUATOR)
     return done.marks
+
+
+def _take_waiting() -> dict[int, datetime.date]:
+    """The factories that wait to be judged, each with the first day whose sums changed; they wait no more."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH gone AS (DELETE FROM production_tojudge RETURNING factory_id, first_on) "
+            "SELECT factory_id, min(first_on) FROM gone GROUP BY factory_id"
+        )
+        return dict(cursor.fetchall())
 
 
 def local_today(now: datetime.datetime) -> datetime.date:
@@ -49,7 +58,7 @@ def night(now: datetime.datetime) -> list[str]:
     for last_day in _months_to_do(yesterday):
         did += _once("month", f"{last_day:%Y-%m}", lambda last_day=last_day: evaluations.evaluate_month(last_day))
     for day in _nights_to_do(yesterday):
-        did += _once("night", day.isoformat(), lambda day=day: _one_night(day))
+        did += _once("night", day.isoformat(), lambda day=day: _one_night(day, now))
     did += _once("verify", yesterday.isoformat(), lambda: _verify(yesterday))
     return did
 
@@ -61,9 +70,9 @@ def _verify(day: datetime.date) -> list[str]:
     return problems
 
 
-def _one_night(day: datetime.date) -> list[int]:
+def _one_night(day: datetime.date, now: datetime.datetime) -> list[int]:
     ids = evaluations.evaluate_night(day)
-    breaches.review(ids, on=day, night=True)
+    breaches.review(ids, on=day, night=True, now=now)
     return ids
 
 

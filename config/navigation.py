@@ -19,6 +19,7 @@ ENTRIES = [
     ("Claims", "claim_list", "manager buyer admin contact", MORE),
     ("Grades", "grade_list", "manager buyer inspector admin contact", MORE),
     ("Policies", "policy_list", "manager admin", MORE),
+    ("Administration", "admin:index", "admin", MORE),
 ]
 FINDINGS_KEPT = 60  # seconds; every page of a manager shows them
 

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from production import marks, outcomes
 
 NEVER = datetime.date(9999, 12, 31)
+FIRST_DAY = datetime.date(2000, 1, 1)
 LOCK = 0x706C756D62  # "plumb"
 Bucket = tuple[int, int, datetime.date]
 
@@ -120,6 +121,7 @@ def rebuild() -> Rebuilt:
             if subjects["materials" if "materials" in table.matches else "lines"] or subjects["lots"]:
                 _rewrite(cursor, table, subjects, done.buckets)
         _rewrite_buckets(cursor, done.buckets)
+        _owe_judgement(cursor, done)
     return done
 
 
@@ -154,8 +156,22 @@ def _rebuild_all(cursor: Any, done: Rebuilt) -> Rebuilt:
             f"{outcomes.bucket_sums(family, rows)} ORDER BY 1, 3, 2"  # as the unique key wants them
         )
     cursor.execute("SELECT DISTINCT factory_id, category_id FROM production_factoryday")
-    done.buckets["all"] = {(factory, category, NEVER) for factory, category in cursor.fetchall()}
+    done.buckets["all"] = {(factory, category, FIRST_DAY) for factory, category in cursor.fetchall()}
+    _owe_judgement(cursor, done)
     return done
+
+
+def _owe_judgement(cursor: Any, done: Rebuilt) -> None:
+    """Notes which factories have to be judged again and from which day: whoever rebuilt the sums may not be the judge."""
+    first: dict[int, datetime.date] = {}
+    for buckets in done.buckets.values():
+        for factory, _, day in buckets:
+            first[factory] = min(day, first.get(factory, day))
+    if first:
+        cursor.execute(
+            "INSERT INTO production_tojudge (factory_id, first_on) SELECT * FROM unnest(%s::bigint[], %s::date[])",
+            [list(first), list(first.values())],
+        )
 
 
 @contextmanager

@@ -212,7 +212,7 @@ def test_a_factory_without_data_says_so(client, sign_in, late):
     page = client.get("/factories/CN-002/")
     assert page.status_code == 200
     assert "too few data" in text(page).lower()
-    assert "%" not in text(page).replace("30 % deposit", "").split("Running orders")[0].replace("90% interval", "")
+    assert "%" not in text(page).replace("30% deposit", "").split("Running orders")[0].replace("90% interval", "")
     make.factory(code="NEW-1")
     assert "Not judged yet" in text(client.get("/factories/NEW-1/"))
 

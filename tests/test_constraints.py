@@ -864,6 +864,7 @@ HOMES = {  # where each kind of trigger is tested
     r"(cancelled_within_ordered|reversed_within_received)_(insert|update)": "here",
     r"returned_within_issued_(insert|update|delete)": "here",
     r"line_covers_cancelled_update": "here",
+    r"to_judge_(insert|update)": "tests/test_jobs.py",
     r"first_commitment_is_frozen": "here",
 }
 

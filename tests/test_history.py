@@ -52,6 +52,7 @@ from production.models import (
     Product,
     PurchaseOrder,
     Site,
+    ToJudge,
     Touched,
 )
 from tests import make
@@ -80,6 +81,7 @@ LOGS = {
     JobSlot: "which slot was done when",
     Message: "the outbox: its own record of what was owed and sent",
     SendAttempt: "each try is a row of its own",
+    ToJudge: "what waits to be judged, deleted by the judge",
     Heartbeat: "only the latest moment matters",
 }
 

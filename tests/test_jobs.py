@@ -8,9 +8,10 @@ import pytest
 from django.db import connection, transaction
 
 from assessments import breaches, evaluations, jobs, messages, verification
-from assessments.models import Breach, BreachStep, Evaluation, JobSlot, Watch
+from assessments.models import Breach, BreachStep, Evaluation, JobSlot, Policy, Watch
 from notifications.models import Heartbeat, Message
-from production.models import Delivery, Inspection, Touched
+from production import rollups
+from production.models import Delivery, Inspection, ToJudge, Touched
 from tests import make
 
 UTC = datetime.UTC
@@ -328,3 +329,38 @@ def test_a_stored_number_that_was_tampered_with_is_found_and_the_administrators_
             break
     messages.alarm(make.day("2026-11-23"), problems)
     assert Message.objects.get(recipient=admin).subject.startswith("[Check failed]")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("first", ["the night", "an import or a repair"])
+def test_what_somebody_else_rebuilt_is_still_judged(company, first):
+    if first == "the night":
+        jobs.night(at("2026-11-22T09:59"))
+    else:
+        rollups.rebuild()
+    assert not Touched.objects.exists()
+    jobs.assess(at("2026-11-22T10:00"))
+    assert Evaluation.objects.get(kind="live").measures["defect"]["num"] == 20
+    assert Breach.objects.filter(measure="defect", event="rate").exists()
+    assert not ToJudge.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_policy_from_today_is_applied_within_the_minute(company):
+    today = datetime.datetime.now(UTC)
+    jobs.assess(today)
+    before = Evaluation.objects.filter(kind="live").order_by("-pk").first()
+    policy = Policy.objects.create(effective_from=today.date(), defect_limit="0.25", defect_zero="0.5")
+    jobs.assess(today)
+    newest = Evaluation.objects.filter(kind="live").order_by("-pk").first()
+    assert (newest.policy, newest.revision) == (policy, before.revision + 1)
+
+
+@pytest.mark.django_db
+def test_an_order_is_not_late_while_its_last_day_still_runs_at_the_receiving_site():
+    site = make.site(time_zone="America/Los_Angeles")
+    make.line(10, committed_on=make.day("2026-11-22"), site=site)
+    jobs.night(at("2026-11-23T00:05"))  # 16:05 of the 22nd in Los Angeles
+    assert not Breach.objects.filter(event="late_order").exists()
+    jobs.night(at("2026-11-24T00:05"))
+    assert Breach.objects.get(event="late_order").opened_on == make.day("2026-11-23")

@@ -42,6 +42,7 @@ from production.models import (
     Product,
     PurchaseOrder,
     Site,
+    ToJudge,
 )
 
 BATCH = 1000
@@ -77,6 +78,7 @@ def load(day: datetime.date, now: datetime.datetime, scale: int = 1) -> bool:
             analyze(*SUMS)
         if company or not Evaluation.objects.filter(factory__in=demo).exists():
             judge.judge(day, now)
+            ToJudge.objects.all().delete()  # it has just been done
     return fresh
 
 

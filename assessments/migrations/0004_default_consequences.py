@@ -3,13 +3,13 @@
 from django.db import migrations
 
 DEFAULTS = [
-    {"grade": "excellent", "has_badge": True, "deposit_terms": "20 % deposit, balance 30 days after receipt"},
-    {"grade": "good", "deposit_terms": "30 % deposit, balance after receipt"},
+    {"grade": "excellent", "has_badge": True, "deposit_terms": "20% deposit, balance 30 days after receipt"},
+    {"grade": "good", "deposit_terms": "30% deposit, balance after receipt"},
     {"grade": "passing", "orders": "warn", "inspection": "tightened", "needs_plan": True,
-     "deposit_terms": "30 % deposit, balance after a passed inspection"},
+     "deposit_terms": "30% deposit, balance after a passed inspection"},
     {"grade": "failing", "orders": "block", "inspection": "full", "needs_plan": True,
      "deposit_terms": "No deposit, payment after a passed inspection"},
-    {"grade": "not_rated", "max_open_value": 20000, "deposit_terms": "Trial orders, 30 % deposit"},
+    {"grade": "not_rated", "max_open_value": 20000, "deposit_terms": "Trial orders, 30% deposit"},
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+import pgtrigger
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -90,6 +91,18 @@ class Policy(models.Model):
     class Meta:
         ordering = ["-effective_from", "-id"]
         verbose_name_plural = "policies"
+        triggers = [
+            pgtrigger.Trigger(
+                name=f"to_judge_{name}",
+                level=pgtrigger.Statement,
+                when=pgtrigger.After,
+                operation=operation,
+                referencing=pgtrigger.Referencing(new="new_values"),
+                func="INSERT INTO production_tojudge (factory_id, first_on) SELECT DISTINCT f.id, CURRENT_DATE "
+                "FROM factories_factory f JOIN new_values p ON p.factory_id IS NULL OR p.factory_id = f.id; RETURN NULL;",
+            )
+            for name, operation in (("insert", pgtrigger.Insert), ("update", pgtrigger.Update))
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["factory", "category", "effective_from"],

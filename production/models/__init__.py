@@ -21,6 +21,7 @@ from production.models.rollups import (
     LineOutcome,
     LotOutcome,
     MaterialOutcome,
+    ToJudge,
     Touched,
 )
 
@@ -51,5 +52,6 @@ __all__ = [
     "Product",
     "PurchaseOrder",
     "Site",
+    "ToJudge",
     "Touched",
 ]

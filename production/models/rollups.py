@@ -31,6 +31,16 @@ class Touched(models.Model):
         verbose_name_plural = "touched"
 
 
+class ToJudge(models.Model):
+    """One factory whose sums were worked out again and that was not judged since. Append-only, deleted by the judge."""
+
+    factory_id = models.BigIntegerField()
+    first_on = models.DateField(help_text="The first day whose sums changed.")
+
+    class Meta:
+        verbose_name_plural = "to judge"
+
+
 class LineOutcomeQuerySet(OfFactory):
     def counted(self):
         return self.filter(state=LineOutcome.State.COUNTED)

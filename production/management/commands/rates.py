@@ -1,9 +1,10 @@
 """`manage.py rates --from DAY --to DAY`: the three measures over any range, worked out from the source rows."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from production.errors import BadInput
 from production.rates import LOSS, MEASURES, SPLITS, rates
@@ -21,11 +22,20 @@ class Command(BaseCommand):
         )
         parser.add_argument("--to", dest="last", type=date.fromisoformat, required=True, help="last day, 2026-03-31")
         parser.add_argument("--by", choices=SPLITS, help="one row per factory, month or product")
-        parser.add_argument("--as-of", type=date.fromisoformat, help="what was known at the end of this day; else --to")
+        parser.add_argument(
+            "--as-of",
+            type=date.fromisoformat,
+            
+            help="what was known at the end of this day; else --to, or yesterday if that is earlier",
+,
+        )
         parser.add_argument("--format", choices=["table", "json"], default="table")
 
     def handle(self, *args, **options):
-        as_of = options["as_of"] or options["last"]
+        yesterday = timezone.now().date() - timedelta(days=1)
+        as_of = options["as_of"] or min(options["last"], yesterday)
+        if options["last"] > as_of:
+            self.stderr.write(f"Lines due after {as_of} are not counted: their days are not over.")
         try:
             found = rates(options["first"], options["last"], as_of, options["by"])
         except BadInput as error:
