@@ -93,9 +93,7 @@ class Message(models.Model):
             models.Index(fields=["try_at", "id"], name="message_due", condition=models.Q(state="owed")),
             models.Index(fields=["due_at"], name="message_owed_since", condition=models.Q(state="owed")),
             models.Index(fields=["recipient", "id"], name="message_of_recipient"),
-            models.Index(
-                fields=["recipient", "thread", "id"], name="message_thread", condition=~models.Q(thread="")
-            ),
+            models.Index(fields=["recipient", "thread", "id"], name="message_thread", condition=~models.Q(thread="")),
         ]
 
     def __str__(self):
@@ -143,9 +141,7 @@ class SendAttempt(models.Model):
     objects = SendAttemptQuerySet.as_manager()
 
     class Meta:
-        indexes = [
-            models.Index(fields=["ended_at"], name="server_failures", condition=models.Q(concerns_server=True))
-        ]
+        indexes = [models.Index(fields=["ended_at"], name="server_failures", condition=models.Q(concerns_server=True))]
 
     def __str__(self):
         return f"{self.get_outcome_display()} {self.code or ''}".strip()
@@ -156,7 +152,9 @@ class HeartbeatQuerySet(models.QuerySet):
         """Write down that the job of this name runs now."""
         self.bulk_create(
             [Heartbeat(name=name, at=Now(), note=note[:200])],
-            update_conflicts=True, unique_fields=["name"], update_fields=["at", "note"],
+            update_conflicts=True,
+            unique_fields=["name"],
+            update_fields=["at", "note"],
         )
 
 

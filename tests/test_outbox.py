@@ -1,6 +1,5 @@
 """What is owed to people, and how it is handed over when nothing goes wrong."""
 
-
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -303,7 +302,8 @@ class TestHealthz:
         response = client.get("/healthz")
         assert response.status_code == 200
         assert response.json() == {
-            "status": "ok", "checks": {"database": "ok", "outbox": "ok", "evaluator": "ok", "sender": "ok"}
+            "status": "ok",
+            "checks": {"database": "ok", "outbox": "ok", "evaluator": "ok", "sender": "ok"},
         }
 
     def test_a_stopped_sender_shows_within_minutes_and_clears_when_it_runs_again(self, client, mailoutbox):
@@ -331,7 +331,8 @@ class TestHealthz:
         monkeypatch.setattr("notifications.views.current_findings", fail)
         response = client.get("/healthz")
         assert (response.status_code, response.json()) == (
-            503, {"status": "failing", "checks": {"database": "failing"}}
+            503,
+            {"status": "failing", "checks": {"database": "failing"}},
         )
 
 

@@ -183,9 +183,7 @@ class TestRefusals:
         smtp.answer(550, "no such user", to=gone.email)
         smtp.answer(452, "mailbox full", to=full.email, once=True)
         assert outbox.send_due() == {"sent": 2, "permanent": 1, "temporary": 1}
-        assert states() == {
-            fine.email: "sent", gone.email: "undeliverable", full.email: "owed", second.email: "sent"
-        }
+        assert states() == {fine.email: "sent", gone.email: "undeliverable", full.email: "owed", second.email: "sent"}
         assert Message.objects.visible_to(gone).get().last_error == "550 no such user"
         assert minutes_until_all_sent(5) <= 1
         taken = [received.recipients for received in smtp.messages]

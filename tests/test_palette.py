@@ -11,7 +11,11 @@ ROOT = Path(__file__).resolve().parent.parent
 SHEET = (ROOT / "static" / "css" / "plumbline.css").read_text()
 SCRIPTS = sorted((ROOT / "static" / "js").glob("*.js"))
 # Mails have no content security policy and need inline styles.
-PAGES = sorted(p for p in (ROOT / "templates").rglob("*.html") if "mail" not in str(p.relative_to(ROOT)) and p.name != "claim_sheet.html")
+PAGES = sorted(
+    p
+    for p in (ROOT / "templates").rglob("*.html")
+    if "mail" not in str(p.relative_to(ROOT)) and p.name != "claim_sheet.html"
+)
 STATUSES = ("ok", "watch", "breach", "few")
 Rgb = tuple[float, float, float]
 
