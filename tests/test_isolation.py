@@ -71,7 +71,7 @@ def leaks(text, *typed):
 def words_of(side):
     """What names the other factory, its people and its things."""
     texts = [
-        side.factory.code, side.factory.name, side.factory.local_name, side.factory.city, side.factory.category.code,
+        side.factory.code, side.factory.name, side.factory.local_name,
         side.order.number, side.line.number, f"{side.order.number}/{side.line.number}",
         f"{side.factory.code}/{side.order.number}/{side.line.number}", f"{side.factory.code}/{side.lot.code}",
         side.lot.code, side.product.code, side.product.name, side.site.code, side.material.code,

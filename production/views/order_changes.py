@@ -44,6 +44,11 @@ def _small_task(request, order, form, *, title, button, done, save, models, fiel
     return render(request, template, context, status=422 if form.errors else 200)
 
 
+def _typed(request):
+    """What was sent, even if it is nothing: a form without data has neither errors nor anything to save."""
+    return request.POST if request.method == "POST" else None
+
+
 def _lines(order):
     return OrderLine.objects.filter(order=order).select_related("product", "order").order_by("number", "id")
 
@@ -56,7 +61,7 @@ def _chosen(request):
 def revision_new(request, factory, number):
     order = order_of(request, factory, number)
     form = RevisionForm(
-        request.POST or None, lines=_lines(order), user=request.user, may_approve=approves(request.user),
+        _typed(request), lines=_lines(order), user=request.user, may_approve=approves(request.user),
         initial=_chosen(request),
     )  # fmt: skip
     return _small_task(
@@ -112,7 +117,7 @@ def revision_approve(request, factory, number, pk):
 @order_writers_only
 def cancellation_new(request, factory, number):
     order = order_of(request, factory, number)
-    form = CancellationForm(request.POST or None, lines=_lines(order), initial=_chosen(request))
+    form = CancellationForm(_typed(request), lines=_lines(order), initial=_chosen(request))
     return _small_task(
         request,
         order,
@@ -140,7 +145,7 @@ def line_close_short(request, factory, number):
     if not lines.exists():
         messages.info(request, _("No line is open."))
         return SeeOther(url_of(order))
-    form = CloseShortForm(request.POST or None, lines=lines, initial=_chosen(request))
+    form = CloseShortForm(_typed(request), lines=lines, initial=_chosen(request))
     return _small_task(
         request,
         order,
@@ -172,7 +177,7 @@ def order_close(request, factory, number):
     return _small_task(
         request,
         order,
-        CloseOrderForm(request.POST or None),
+        CloseOrderForm(_typed(request)),
         title=_("Close %(number)s") % {"number": order.number},
         button=_("Close the order"),
         told=told,
@@ -191,7 +196,7 @@ def order_close(request, factory, number):
 def movement_new(request, factory, number):
     order = order_of(request, factory, number)
     kind = request.GET.get("kind", "issue")
-    form = MovementForm(request.POST or None, order=order, initial={"kind": kind})
+    form = MovementForm(_typed(request), order=order, initial={"kind": kind})
     used = Material.objects.filter(orders__order=order)
     offered = used.union(Material.objects.all().order_by("code")[:MATERIALS_OFFERED])
     return _small_task(
