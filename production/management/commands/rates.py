@@ -25,9 +25,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--as-of",
             type=date.fromisoformat,
-            
             help="what was known at the end of this day; else --to, or yesterday if that is earlier",
-,
         )
         parser.add_argument("--format", choices=["table", "json"], default="table")
 
