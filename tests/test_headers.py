@@ -141,14 +141,13 @@ def test_asking_for_a_new_password_does_not_tell_who_has_an_account(world, mailo
 
 
 NASTY = {
-    "nul": "\x00", "nul inside": "a\x00b", "long": "A" * 10_000, "emoji": "🏭🧵", "negative": "-1",
-    "huge": "9" * 19, "huger": "9" * 400, "no such day": "2026-02-30", "markup": "<script>alert(1)</script>",
-    "percent": "%00%25%", "arabic digits": "٣٤", "superscript": "²", "quotes": "'\"`;--", "turned": "\u202eabc\u2028",
-    "brackets": "[](){}*+?\\", "mark": "2026-01-01~" + "9" * 30, "tilde": "~~", "float": "1e999", "not a number": "NaN",
-    "combining": "e\u0301\u0301\u0301", "far": "99999-12-31", "week": "2026-W01-1",
+    "nul": "a\x00b", "long": "A" * 10_000, "emoji": "🏭🧵", "negative": "-1", "huge": "9" * 19, "huger": "9" * 400,
+    "no such day": "2026-02-30", "markup": "<script>alert(1)</script>", "percent": "%00%25%", "arabic digits": "٣٤",
+    "superscript": "²", "quotes": "'\"`;--", "mark": "2026-01-01~" + "9" * 30, "float": "1e999",
+    "not a number": "NaN", "far": "99999-12-31",
 }  # fmt: skip
 READ = [rule for rule in RULES if rule.query]
-ALONE = {"nul", "huge", "no such day", "arabic digits", "markup"}  # one parameter at a time; the others all at once
+ALONE = {"nul", "huge", "no such day"}  # one parameter at a time; the others all at once
 
 
 @pytest.mark.parametrize("rule", READ, ids=lambda rule: rule.name)
@@ -165,8 +164,8 @@ def test_no_parameter_breaks_a_page(world, rule):
 def test_repeated_and_broken_query_strings_break_no_page(world, rule):
     client, address = world.client("manager", raise_request_exception=False), rule.address(world.ours)
     first = rule.query[0]
-    strings = ["&".join(f"{name}=1&{name}=%00&{name}=" for name in rule.query), f"{first}=%ff%fe", f"{first}=%ED%A0%80",
-               f"{first}", "&&==&=", f"{first}[]=1&{first}[a]=b", "x=" + "y" * 3000, f"{first}=%u0041"]  # fmt: skip
+    strings = ["&".join(f"{name}=1&{name}=%00&{name}=" for name in rule.query), f"{first}=%ff%ED%A0%80",
+               f"{first}&&==&={first}[]=1&{first}[a]=b&x=" + "y" * 3000]  # fmt: skip
     for string in strings:
         assert client.get(f"{address}?{string}").status_code < 500, string
 
@@ -177,7 +176,7 @@ def test_no_junk_in_the_path_breaks_a_page(world):
         if rule.of:
             kwargs = world.ours.named[rule.of]
             for name, value in kwargs.items():
-                for kind in ("nul", "nul inside", "long", "emoji", "huge", "negative", "markup", "no such day"):
+                for kind in ("nul", "long", "emoji", "huge", "no such day"):
                     marked = reverse(rule.name, kwargs=kwargs | {name: 987654321 if isinstance(value, int) else value})
                     old = "987654321" if isinstance(value, int) else quote(value)
                     address = marked.replace(old, quote(NASTY[kind], safe=""), 1)
@@ -193,7 +192,7 @@ def test_no_junk_in_a_form_breaks_a_page(world):
     for rule in RULES:
         if rule.writes:
             query = f"?line={world.ours.line.code}" if rule.name == "inspection_new" else ""
-            for kind in ("nul", "long", "emoji", "huger", "negative", "far", "not a number"):
+            for kind in ("nul", "emoji", "huger", "far"):
                 with undone():
                     client = world.client("manager", raise_request_exception=False)
                     form = dict.fromkeys(fields, NASTY[kind]) | {"do": "save"}
