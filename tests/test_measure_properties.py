@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from assessments import grading, intervals, measures
@@ -22,7 +22,10 @@ def for_any(*strategies):
     """Run a test on many drawn values, the same ones each time."""
 
     def decorate(test):
-        return settings(max_examples=60, deadline=None, derandomize=True)(given(*strategies)(test))
+        calm = settings(
+            max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.filter_too_much]
+        )
+        return calm(given(*strategies)(test))
 
     return decorate
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.test import RequestFactory
-from django.urls import include, path, reverse
+from django.urls import reverse
 
 from config.admin_site import PlumblineAdminSite
 from notifications import health, outbox
@@ -291,10 +291,6 @@ class TestHealth:
         assert Heartbeat.objects.filter(at__gt=Now() - timedelta(minutes=1)).exists()
 
 
-urlpatterns = [path("", include("notifications.urls"))]
-
-
-@pytest.mark.urls("tests.test_outbox")
 class TestHealthz:
     def test_it_is_open_and_says_ok(self, client):
         Heartbeat.objects.beat("evaluator")
@@ -336,7 +332,6 @@ class TestHealthz:
         )
 
 
-@pytest.mark.urls("tests.test_outbox")
 class TestMyNotifications:
     def page(self, client, person, query=""):
         client.force_login(person)
