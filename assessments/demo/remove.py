@@ -25,6 +25,7 @@ from production.models import (
     OrderLine,
     OrderMaterial,
     PurchaseOrder,
+    ToJudge,
 )
 
 # Children first: each model goes in few statements, so that its marks and history cost few statements too.
@@ -73,6 +74,7 @@ def remove() -> dict[str, int]:
                     _unless_used(row, removed)
         JobSlot.objects.filter(job=JOB).delete()
     rollups.rebuild()
+    ToJudge.objects.exclude(factory_id__in=Factory.objects.values("pk")).delete()
     return removed
 
 

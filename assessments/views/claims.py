@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.models import User
 from assessments import claims as ledger
 from assessments import pdf
 from assessments.claim_forms import EvidenceForm, MoveForm, SettleForm
@@ -159,7 +160,7 @@ def _show(request: HttpRequest, claim: Claim, form: Any = None, asked: str = "")
             mine = mine or MoveForm(needs_reason=move.needs_reason)
         moves.append({"name": move.name, "word": WORDS[move.name], "form": mine, "needs_reason": move.needs_reason})
     steps = [
-        {"what": STEPS.get(step.what, step.what), "by": step.by, "at": step.at, "note": step.note}
+        {"what": STEPS.get(step.what, step.what), "by": _who(step.by, request.user), "at": step.at, "note": step.note}
         for step in claim.steps.select_related("by")
     ]
     context = {
@@ -174,6 +175,12 @@ def _show(request: HttpRequest, claim: Claim, form: Any = None, asked: str = "")
         "form": form,
     }
     return render(request, "assessments/claim_detail.html", context, status=422 if form is not None else 200)
+
+
+def _who(person: User, reader: User) -> str:
+    """Who made a step; a factory contact reads only the names of its own side."""
+    ours = person.role != User.Role.CONTACT
+    return _("the seller") if ours and reader.role == User.Role.CONTACT else str(person)
 
 
 def _settlement(claim: Claim) -> str:
