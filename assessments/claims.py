@@ -3,14 +3,16 @@
 import datetime
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
 
+from assessments import messages
 from assessments.models import Claim, ClaimStep
 from production.errors import BadInput
-from production.models import MaterialOutcome
+from production.models import MaterialMovement, MaterialOutcome
 from production.reconcile import minor_unit, settle
 from production.rollup_sums import half_up
 
@@ -62,6 +64,9 @@ def claimable() -> QuerySet[MaterialOutcome]:
 def make(outcome: MaterialOutcome, user: Any, evidence: str = "") -> Claim:
     """A draft that freezes the reconciliation as it stands now. BadInput when nothing is to be paid."""
     charge = half_up(outcome.charge, minor_unit(outcome.currency))
+    moved = movements(outcome)
+    if moved["issued"] + moved["taken_over"] - moved["returned"] - moved["passed_on"] != outcome.net_issued:
+        raise BadInput("Material moved a moment ago and is not worked out yet. Try again in a minute.", "evidence")
     if outcome.excess <= 0 or charge <= 0:
         raise BadInput("The loss is within the allowance: there is nothing to claim.", "charge")
     with transaction.atomic():
@@ -69,6 +74,7 @@ def make(outcome: MaterialOutcome, user: Any, evidence: str = "") -> Claim:
             factory_id=outcome.factory_id,
             order_material_id=outcome.order_material_id,
             closed_on=outcome.closed_on,
+            **moved,
             net_issued=outcome.net_issued,
             theoretical=outcome.theoretical,
             loss=outcome.loss,
@@ -83,6 +89,22 @@ def make(outcome: MaterialOutcome, user: Any, evidence: str = "") -> Claim:
         )
         ClaimStep.objects.create(claim=claim, what="made", by=user, note=evidence)
         return claim
+
+
+def movements(outcome: MaterialOutcome) -> dict[str, Decimal]:
+    """What the net issued is made of, in base units, and the salvage value of one unit of scrap (MAT-1, MAT-5)."""
+    kinds = MaterialMovement.Kind
+    found = MaterialMovement.objects.filter(order_material=outcome.order_material_id).aggregate(
+        issued=Sum("quantity", filter=Q(kind=kinds.ISSUE)),
+        taken_over=Sum("quantity", filter=Q(kind=kinds.TRANSFER_IN)),
+        returned=Sum("quantity", filter=Q(kind=kinds.RETURN)),
+        passed_on=Sum("quantity", filter=Q(kind=kinds.TRANSFER_OUT)),
+        scrapped=Sum("quantity", filter=Q(kind=kinds.SCRAP)),
+        salvage=Sum(F("quantity") * F("salvage_unit"), filter=Q(kind=kinds.SCRAP)),
+    )
+    salvage, scrapped = found.pop("salvage"), found["scrapped"]
+    unit = half_up(Fraction(salvage) / Fraction(scrapped), 12) if scrapped else Decimal(0)
+    return {name: value or Decimal(0) for name, value in found.items()} | {"salvage_unit": unit}
 
 
 def moves_for(claim: Claim, user: Any) -> list[Move]:
@@ -104,8 +126,9 @@ def move(claim: Claim, name: str, user: Any, note: str = "", **facts: Any) -> bo
     with transaction.atomic():
         won = Claim.objects.filter(pk=claim.pk, state__in=wanted.sources).update(state=wanted.target, **facts)
         if won:
-            ClaimStep.objects.create(claim=claim, what=name, by=user, note=note)
+            step = ClaimStep.objects.create(claim=claim, what=name, by=user, note=note)
             claim.refresh_from_db()
+            messages.tell_of_claim(claim, step)
         return bool(won)
 
 

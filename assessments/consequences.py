@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from django.db import connection
 from django.utils.translation import gettext as _
 
+from assessments import actions
 from assessments.figures import money
 from assessments.models import GradeConsequence
 from factories.models import Consequence, OrderRule, Severity
@@ -15,8 +16,10 @@ FIELDS = "orders, max_open_value, cap_currency, inspection, deposit_terms, has_b
 def apply(factories: Iterable[int] | None = None) -> int:
     """Sets the standing of every factory, or of some, to what its newest published grade brings; how many changed.
 
-    A factory that no month has judged is not rated. One statement; run again it changes nothing.
+    A factory that no month has judged is not rated. A grade that owes an improvement plan asks for it. A constant number
+    of statements; run again it changes nothing.
     """
+    factories = None if factories is None else list(factories)
     updates = ", ".join(f"{name.strip()} = EXCLUDED.{name.strip()}" for name in FIELDS.split(","))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -36,9 +39,11 @@ def apply(factories: Iterable[int] | None = None) -> int:
             WHERE (s.grade, {", ".join("s." + name.strip() for name in FIELDS.split(","))}) IS DISTINCT FROM
                 (EXCLUDED.grade, {", ".join("EXCLUDED." + name.strip() for name in FIELDS.split(","))})
             """,
-            {"factories": list(factories) if factories is not None else None},
+            {"factories": factories},
         )
-        return cursor.rowcount
+        changed = cursor.rowcount
+    actions.ask_for_plans(factories)
+    return changed
 
 
 def of_grade(grade: str) -> GradeConsequence | None:

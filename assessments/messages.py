@@ -12,13 +12,20 @@ from django.template.loader import render_to_string
 
 from accounts.models import User
 from assessments.figures import percent
-from assessments.models import Breach, Watch
+from assessments.models import Action, ActionStep, Breach, Claim, ClaimStep, Watch
+from factories.models import Membership
 from notifications import outbox
 from production.rollup_sums import half_up
 
 SINGLE_MAILS = 5
 SUBJECT_WORDS = {
     "opened": "Beyond limit", "reopened": "Beyond limit again", "severity_up": "Beyond limit, now proven", "resolved": "Back in range",
+}  # fmt: skip
+ACTION_WORDS = {
+    "asked": "Please do", "answer": "Answered", "confirm": "Done", "return": "Please look again", "drop": "No longer needed",
+}  # fmt: skip
+CLAIM_WORDS = {
+    "send": "Claim", "accept": "Claim accepted", "dispute": "Claim disputed", "waive": "Claim waived", "settle": "Claim settled",
 }  # fmt: skip
 
 
@@ -38,6 +45,58 @@ def tell(happened: Sequence[tuple[Breach, str]]) -> None:
         else:
             drafts += [_one(user, breach, what) for breach, what in items]
     outbox.owe_many(drafts)
+
+
+def tell_of_actions(happened: Sequence[tuple[Action, ActionStep]]) -> None:
+    """Owes a message to the other side: what we ask and decide to the factory's contacts, an answer to who watches it."""
+    factories = {action.factory_id for action, _ in happened}
+    contacts, watchers = _contacts(factories), _watchers(factories)
+    drafts = []
+    for action, step in happened:
+        if step.what == "confirm" and step.by is None:
+            continue
+        theirs = step.by is not None and step.by.role == User.Role.CONTACT
+        context = {"action": action, "step": step, "word": ACTION_WORDS[step.what], "site_url": settings.SITE_URL}
+        context["url"] = settings.SITE_URL + action.get_absolute_url()
+        for user in (watchers if theirs else contacts)[action.factory_id]:
+            drafts.append(
+                outbox.draft(
+                    user, "action", f"action:{action.pk}:{step.pk}",
+                    f"[{context['word']}] {action.title}, {action.factory.name}",
+                    render_to_string("assessments/mail/action.txt", context | {"user": user}),
+                    thread=f"action-{action.pk}",
+                )
+            )  # fmt: skip
+    outbox.owe_many(drafts)
+
+
+def tell_of_claim(claim: Claim, step: ClaimStep) -> None:
+    """Owes a message to the other side: a claim we send to the factory's contacts, their answer to who watches it."""
+    if step.what not in CLAIM_WORDS or not claim.steps.filter(what="send").exists():
+        return  # the factory never heard of it
+    theirs = step.by.role == User.Role.CONTACT
+    context = {"claim": claim, "step": step, "word": CLAIM_WORDS[step.what], "site_url": settings.SITE_URL}
+    context["url"] = settings.SITE_URL + claim.get_absolute_url()
+    readers = (_watchers if theirs else _contacts)({claim.factory_id})[claim.factory_id]
+    outbox.owe_many(
+        outbox.draft(
+            user, "claim", f"claim:{claim.pk}:{step.pk}",
+            f"[{context['word']}] {claim.code}, {claim.factory.name}",
+            render_to_string("assessments/mail/claim.txt", context | {"user": user}),
+            thread=f"claim-{claim.pk}",
+        )
+        for user in readers
+    )  # fmt: skip
+
+
+def _contacts(factories: set[int]) -> dict[int, list[User]]:
+    found: dict[int, list[User]] = defaultdict(list)
+    members = Membership.objects.filter(
+        factory__in=factories, user__is_active=True, user__role=User.Role.CONTACT
+    ).select_related("user")
+    for member in members.order_by("user_id"):
+        found[member.factory_id].append(member.user)
+    return found
 
 
 def alarm(day: datetime.date, problems: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from django.urls.converters import StringConverter
 
 from assessments.views import (
     account,
+    actions,
     breaches,
     claims,
     compare,
@@ -13,6 +14,7 @@ from assessments.views import (
     grades,
     home,
     policies,
+    runs,
     scorecard,
     scores,
     search,
@@ -33,6 +35,11 @@ class ClaimMove(StringConverter):
     regex = "send|accept|dispute|waive|settle"
 
 
+class ActionMove(StringConverter):
+    regex = "answer|confirm|return|drop"
+
+
+register_converter(ActionMove, "action_move")
 register_converter(ClaimMove, "claim_move")
 register_converter(Period, "period")
 register_converter(MeasureName, "measure")
@@ -58,6 +65,11 @@ urlpatterns = [
     path("claims/C-<int:pk>/", claims.claim_detail, name="claim_detail"),
     path("claims/C-<int:pk>/sheet.pdf", claims.claim_sheet, name="claim_sheet"),
     path("claims/C-<int:pk>/<claim_move:name>/", claims.claim_move, name="claim_move"),
+    path("actions/", actions.action_list, name="action_list"),
+    path("actions/A-<int:pk>/", actions.action_detail, name="action_detail"),
+    path("actions/A-<int:pk>/<action_move:name>/", actions.action_move, name="action_move"),
+    path("factories/<str:code>/actions/new/", actions.action_new, name="action_new"),
+    path("runs/<int:pk>/", runs.run, name="run"),
     path("policies/", policies.policy_list, name="policy_list"),
     path("policies/new/", policies.policy_new, name="policy_new"),
     path("policies/<int:pk>/", policies.policy_detail, name="policy_detail"),

@@ -17,6 +17,7 @@ ENTRIES = [
     ("Breaches", "breach_list", "manager buyer admin", PHONE),
     ("Compare", "compare", "manager buyer inspector admin", MORE),
     ("Claims", "claim_list", "manager buyer admin contact", MORE),
+    ("Actions", "action_list", "manager buyer admin contact", MORE),
     ("Grades", "grade_list", "manager buyer inspector admin contact", MORE),
     ("Policies", "policy_list", "manager admin", MORE),
     ("Administration", "admin:index", "admin", MORE),

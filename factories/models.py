@@ -283,6 +283,9 @@ class Standing(Consequence):
     factory = models.OneToOneField(Factory, models.CASCADE, primary_key=True, related_name="standing")
     grade = models.CharField(max_length=20)
     since_on = models.DateField()
+    plan_due_on = models.DateField(
+        null=True, help_text="When the improvement plan is due that it has not answered yet."
+    )
 
     def __str__(self):
         return f"{self.factory} {self.grade}"

@@ -24,6 +24,7 @@ class Standing(Protocol):
     max_open_value: Decimal | None
     cap_currency: str
     inspection: str
+    plan_due_on: datetime.date | None
 
 
 class Override(Protocol):
@@ -71,6 +72,11 @@ def may_order(
         )
     elif standing.orders == WARN:
         warned.append(_("%(grade)s: think twice before you order more from it.") % {"grade": grade})
+    if standing.plan_due_on is not None and standing.plan_due_on < day:
+        warned.append(
+            _("Its improvement plan was due on %(day)s and is not answered yet.")
+            % {"day": day_words(standing.plan_due_on)}
+        )
     if standing.max_open_value is not None:
         refusal = _beyond_cap(standing, standing.max_open_value, open_value, new_value)
         blocked += [refusal] if refusal else []

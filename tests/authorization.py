@@ -19,7 +19,7 @@ from django.urls import Resolver404, URLPattern, get_resolver, resolve, reverse
 from django.utils import timezone
 
 from accounts.models import User
-from assessments.models import Breach, BreachStep, Claim, Evaluation, Policy, Watch
+from assessments.models import Action, ActionStep, Breach, BreachStep, Claim, Evaluation, Policy, Watch
 from assessments.models.claims import ClaimStep
 from factories.models import CalendarException, Standing, StandingOverride
 from notifications.models import Heartbeat, Message, SendAttempt
@@ -179,13 +179,17 @@ class Side:
             factory=self.factory, reason=self.text(), from_on=day, until_on=judged.ago(-30), granted_by=admin
         )
         numbers = dict.fromkeys(
-            ["net_issued", "theoretical", "loss", "allowed", "excess", "unit_cost", "charge_exact"], 5
+            ["issued", "net_issued", "theoretical", "loss", "allowed", "excess", "unit_cost", "charge_exact"], 5
         )
         self.claim = Claim.objects.create(
             factory=self.factory, order_material=self.supplied, state="sent", closed_on=day, currency="USD", charge=5,
             evidence=self.text(), reference=self.text(), created_by=admin, **numbers,
         )  # fmt: skip
         ClaimStep.objects.create(claim=self.claim, what="sent", by=admin, note=self.text())
+        self.action = Action.objects.create(
+            factory=self.factory, title=self.text(), ask=self.text(), due_on=judged.ago(-9), asked_by=admin
+        )
+        ActionStep.objects.create(action=self.action, what="asked", by=admin, note=self.text())
         Watch.objects.create(user=admin, factory=self.factory)
         message = Message.objects.create(
             recipient=self.contact, address=self.contact.email, kind="breach", key=self.text(), thread=self.text(),
@@ -213,6 +217,9 @@ class Side:
             "override": {"code": self.factory.code, "pk": self.override.pk},
             "grade": {"grade": "failing"},
             "claim": {"pk": self.claim.pk},
+            "action": {"pk": self.action.pk},
+            "action_move": {"pk": self.action.pk, "name": "answer"},
+            "run": {"pk": month.pk},
             "move": {"pk": self.claim.pk, "name": "accept"},
             "supplied": {"pk": self.lost.pk},
             "number": {"number": self.order.number},

@@ -6,7 +6,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from assessments import claims
-from assessments.models import Claim
+from assessments.models import Claim, Watch
+from notifications.models import Message
 from production import rollups
 from production.errors import BadInput
 from production.models import MaterialOutcome
@@ -44,6 +45,51 @@ def test_a_claim_freezes_the_reconciliation(outcome, manager):
     rollups.rebuild()
     claim.refresh_from_db()
     assert claim.charge == Decimal("382.50")
+
+
+@pytest.mark.django_db
+def test_the_sheet_names_every_movement_so_that_a_calculator_comes_to_the_charge(outcome, manager, client):
+    supply = outcome.order_material
+    make.material_movement(4, order_material=supply, kind="transfer_in", unit_cost="12.50")
+    make.material_movement(2, order_material=supply, kind="transfer_out")
+    make.material_movement(5, order_material=supply, kind="scrap", salvage_unit="1.20")
+    rollups.rebuild()
+    claim = claims.make(MaterialOutcome.objects.get(), manager)
+    assert (claim.issued, claim.taken_over, claim.returned, claim.passed_on, claim.net_issued) == (990, 4, 10, 2, 982)
+    assert (claim.scrapped, claim.salvage_unit) == (5, Decimal("1.2"))
+    by_hand = (claim.loss - claim.allowed) * Decimal("12.50") - 5 * Decimal("1.20")
+    assert claim.charge == by_hand.quantize(Decimal("0.01"))
+    client.force_login(manager)
+    page = client.get(claim.get_absolute_url()).content.decode()
+    for words in ("Issued", "Taken over from other orders", "Returned", "Passed to other orders", "Scrap returned"):
+        assert f"<dt>{words}</dt>" in page
+
+
+@pytest.mark.django_db
+def test_what_moved_a_moment_ago_is_worked_out_before_it_is_claimed(outcome, manager):
+    make.material_movement(3, order_material=outcome.order_material, kind="return")
+    with pytest.raises(BadInput, match="Try again in a minute"):
+        claims.make(outcome, manager)
+
+
+@pytest.mark.django_db
+def test_the_other_side_is_told_of_each_step(outcome, manager):
+    contact = make.user("contact", factory=outcome.factory)
+    Watch.objects.create(user=manager, factory=outcome.factory)
+    claim = claims.make(outcome, manager)
+    assert not Message.objects.exists(), "a draft is ours"
+    claims.move(claim, "send", manager)
+    claims.move(claim, "dispute", contact, note="The rolls were short")
+    told = [(message.recipient, message.subject) for message in Message.objects.order_by("pk")]
+    assert told == [(contact, f"[Claim] {claim.code}, Hoa Binh Garment"),
+                    (manager, f"[Claim disputed] {claim.code}, Hoa Binh Garment")]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_a_draft_that_is_waived_is_never_heard_of(outcome, manager):
+    make.user("contact", factory=outcome.factory)
+    claims.move(claims.make(outcome, manager), "waive", manager, note="Our mistake")
+    assert not Message.objects.exists()
 
 
 @pytest.mark.django_db

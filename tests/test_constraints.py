@@ -17,7 +17,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Model, Sum
 
 from accounts.models import User
-from assessments.models import Breach, Claim, Evaluation, Grade, GradeConsequence, JobSlot, Policy, Watch
+from assessments.models import Action, Breach, Claim, Evaluation, Grade, GradeConsequence, JobSlot, Policy, Watch
 from factories.models import CalendarException, Standing, StandingOverride, WorkingDay
 from notifications.models import Heartbeat, Message
 from production.models import (
@@ -64,12 +64,22 @@ def breach(**fields):
 def claim(**fields):
     supplied = fields.pop("order_material", None) or make.order_material()
     numbers = dict.fromkeys(
-        ["net_issued", "theoretical", "loss", "allowed", "excess", "unit_cost", "charge_exact", "charge"], 1
+        ["issued", "net_issued", "theoretical", "loss", "allowed", "excess", "unit_cost", "charge_exact", "charge"], 1
     )
     return Claim.objects.create(
         **{"order_material": supplied, "factory": supplied.factory, "closed_on": make.day("2026-11-20"), "currency": "USD",
            "created_by": make.user()} | numbers | fields
     )  # fmt: skip
+
+
+def action(**fields):
+    return Action.objects.create(
+        **{"factory": make.factory(), "title": "Needle log", "due_on": make.day("2026-12-01"), "asked_by": make.user()} | fields
+    )  # fmt: skip
+
+
+def plan(**fields):
+    return action(**{"kind": "plan", "grade_since": make.day("2026-11-01")} | fields)
 
 
 def override(**fields):
@@ -203,6 +213,11 @@ CHECKS = [
     Law("alphas_are_probabilities", policy, [{"alpha_month": 0}, {"alpha_month": 1}, {"alpha_rolling": 0}, {"alpha_rolling": 1}],
         "Alpha must lie between 0 and 1."),
     Law("claim_is_for_an_excess", claim, [{"charge": 0}, {"excess": 0}], "Only a loss beyond the allowance can be claimed."),
+    Law("claimed_movements_give_the_net", claim, [{"issued": 2}, {"returned": 1}],
+        "Issued and taken over, less returned and passed on, must give the net issued."),
+    Law("plan_belongs_to_a_grade", action, [{"kind": "plan"}, {"grade_since": make.day("2026-11-01")}],
+        "An improvement plan, and nothing else, belongs to a grade."),
+    Law("action_says_what", action, [{"title": ""}], "Say what."),
     Law("settlement_rate_is_positive", claim, [{"settlement_rate": 0}], "The rate must be more than 0."),
     Law("settled_claim_says_how", claim, [
             {"state": "settled"}, {"state": "settled", "settled_by": "payment"}, {"state": "settled", "settled_on": BEFORE},
@@ -240,6 +255,8 @@ NEVER_TWO = [
         "This person already watches that."),
     Law("one_claim_per_order_and_material", claim, ["order_material_id"],
         "There is already a claim for this material of this order."),
+    Law("one_plan_for_one_stretch_of_a_grade", plan, ["factory_id", "grade_since"],
+        "This stretch of the grade has its plan already."),
     Law("assessments_gradeconsequence_grade_key", consequence, ["grade"], "Grade consequence with this Grade already exists."),
     Law("one_run_per_slot", lambda: JobSlot.objects.create(job="night", slot=str(next(make.numbers))), ["slot"],
         "Job slot with this Job and Slot already exists."),
@@ -799,6 +816,7 @@ def a_row_of_each():
     message(recipient=person, fallback_for=owed, key="2").send_attempts.create()
     FactoryDay.objects.create(factory=factory, category=factory.category, day=make.day("2026-11-01"), family="defect")
     claim(order_material=supplied, created_by=boss).steps.create(what="made", by=boss)
+    action(factory=factory, breach=opened, asked_by=boss).steps.create(what="asked", by=boss)
     override(factory=factory, granted_by=boss)
     Standing.objects.create(factory=factory, grade="good", since_on=make.day("2026-11-01"))
     return {"factory": factory, "line": line, "lot": lot, "supplied": supplied}

@@ -9,6 +9,8 @@ from pghistory.models import Event
 
 from accounts.models import User
 from assessments.models import (
+    Action,
+    ActionStep,
     Breach,
     BreachStep,
     Claim,
@@ -62,7 +64,7 @@ TRACKED = {
     Category,
     User, WorkingCalendar, CalendarException, Factory, Contact, Membership, StandingOverride, Site, Product, Material, BillOfMaterials,
     BillLine, PurchaseOrder, OrderLine, Cancellation, DateRevision, OrderMaterial, Lot, Delivery, Inspection, MaterialMovement, Breach,
-    Watch, Policy, Claim, GradeConsequence,
+    Watch, Policy, Claim, Action, GradeConsequence,
 }  # fmt: skip
 DERIVED = {
     WorkingDay: "numbered by triggers from the calendar and its exceptions",
@@ -77,6 +79,7 @@ DERIVED = {
 LOGS = {
     Evaluation: "each judgement is a row of its own, and a trigger refuses changes",
     BreachStep: "each step is a row of its own, and a trigger refuses changes",
+    ActionStep: "each step is a row of its own, and a trigger refuses changes",
     ClaimStep: "each step is a row of its own, and a trigger refuses changes",
     JobSlot: "which slot was done when",
     Message: "the outbox: its own record of what was owed and sent",
@@ -280,6 +283,7 @@ CHANGES = {  # of tables without a plain word in them: one column, and what it b
     OrderMaterial: ("currency", "'EUR'"),
     Watch: ("factory_id", "NULL"),
     Claim: ("evidence", "'Photos'"),
+    Action: ("title", "'Another'"),
     GradeConsequence: ("deposit_terms", "'30 % in advance'"),
 }  # fmt: skip
 

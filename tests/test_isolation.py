@@ -33,7 +33,7 @@ WORDLESS = {
     "Standing.cap_currency", "GradeConsequence.cap_currency", "MaterialOutcome.currency", "FactoryDay.currency",
     "Product.unit", "Material.unit", "MaterialMovement.unit_entered",
     "Message.kind", "Message.leased_by", "Heartbeat.name", "Heartbeat.note", "JobSlot.job", "JobSlot.slot",  # of jobs
-    "Touched.kind", "FactoryDay.cycle_histogram", "Breach.key", "BreachStep.what", "ClaimStep.what", "Standing.grade",
+    "Touched.kind", "FactoryDay.cycle_histogram", "Breach.key", "BreachStep.what", "ClaimStep.what", "ActionStep.what", "Standing.grade",
     "Evaluation.sums", "Evaluation.measures", "Evaluation.gates", "Evaluation.flags", "Evaluation.evidence_on",
     "Evaluation.ungated_grade", "Evaluation.raw_grade", "Evaluation.digest", "Evaluation.code_version",
     "GradeConsequence.deposit_terms",  # of the seller

@@ -7,6 +7,7 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from assessments import breaches, consequences, evaluations, windows
+from assessments.demo import aftermath
 from assessments.demo.people import PEOPLE
 from assessments.models import Breach
 from factories.models import Factory, StandingOverride
@@ -58,6 +59,7 @@ def judge(day: datetime.date, now: datetime.datetime) -> None:
         consequences.apply(factories)
         _deal_with(day, factories)
         _date_back(factories)
+        aftermath.follow(day, factories)
 
 
 def month_ends(yesterday: datetime.date) -> list[datetime.date]:

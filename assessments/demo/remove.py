@@ -6,7 +6,7 @@ from django.db.models import ProtectedError
 
 from assessments.demo.keep import JOB, SHARED, own
 from assessments.demo.load import STRICTER_FOR_TOYS
-from assessments.models import Breach, Claim, Evaluation, JobSlot, Policy, Watch
+from assessments.models import Action, Breach, Claim, Evaluation, JobSlot, Policy, Watch
 from factories.models import CalendarException, Contact, Factory, Membership, WorkingCalendar, WorkingDay
 from notifications.models import Message
 from production import rollups
@@ -30,7 +30,7 @@ from production.models import (
 
 # Children first: each model goes in few statements, so that its marks and history cost few statements too.
 OF_FACTORY: list[type[models.Model]] = [
-    Watch, Breach, Claim, Evaluation, MaterialOutcome, LotOutcome, DeliveryOutcome, LineOutcome, FactoryDay, MaterialMovement,
+    Watch, Action, Breach, Claim, Evaluation, MaterialOutcome, LotOutcome, DeliveryOutcome, LineOutcome, FactoryDay, MaterialMovement,
     OrderMaterial, Inspection,
 ]  # fmt: skip
 
@@ -49,7 +49,11 @@ def remove() -> dict[str, int]:
     with transaction.atomic():
         demo = list(Factory.objects.filter(is_demo=True).values_list("pk", flat=True))
         people = list(own(*SHARED[0]).values_list("pk", flat=True)) if demo else []
-        threads = [f"breach-{pk}" for pk in Breach.objects.filter(factory__in=demo).values_list("pk", flat=True)]
+        threads = [
+            f"{model._meta.model_name}-{pk}"
+            for model in (Breach, Claim, Action)
+            for pk in model.objects.filter(factory__in=demo).values_list("pk", flat=True)
+        ]
         gone(Message.objects.filter(models.Q(recipient__in=people) | models.Q(thread__in=threads)))
         for model in OF_FACTORY:
             gone(model.objects.filter(factory__in=demo))

@@ -1,3 +1,4 @@
+from assessments.models.actions import Action, ActionStep
 from assessments.models.breaches import Breach, BreachStep, JobSlot, Watch
 from assessments.models.claims import Claim, ClaimStep
 from assessments.models.consequences import GradeConsequence
@@ -5,6 +6,8 @@ from assessments.models.evaluations import Evaluation, Grade, Measure, Status
 from assessments.models.policies import Policy, Thresholds
 
 __all__ = [
+    "Action",
+    "ActionStep",
     "Breach",
     "BreachStep",
     "Claim",

@@ -4,7 +4,7 @@ import pgtrigger
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.history import tracked
@@ -47,6 +47,12 @@ class Claim(models.Model):
     state = models.CharField(max_length=8, choices=State, default=State.DRAFT)
     # The reconciliation as it stood when the claim was made: what the factory is asked to accept does not change by itself.
     closed_on = models.DateField()
+    issued = models.DecimalField(max_digits=38, decimal_places=12)
+    taken_over = models.DecimalField("taken over from other orders", max_digits=38, decimal_places=12, default=0)
+    returned = models.DecimalField(max_digits=38, decimal_places=12, default=0)
+    passed_on = models.DecimalField("passed to other orders", max_digits=38, decimal_places=12, default=0)
+    scrapped = models.DecimalField("scrap returned", max_digits=38, decimal_places=12, default=0)
+    salvage_unit = models.DecimalField(max_digits=38, decimal_places=12, default=0)
     net_issued = models.DecimalField(max_digits=38, decimal_places=12)
     theoretical = models.DecimalField(max_digits=38, decimal_places=12)
     loss = models.DecimalField(max_digits=38, decimal_places=12)
@@ -83,6 +89,11 @@ class Claim(models.Model):
                 condition=Q(charge__gt=0, excess__gt=0),
                 name="claim_is_for_an_excess",
                 violation_error_message="Only a loss beyond the allowance can be claimed.",
+            ),
+            models.CheckConstraint(
+                condition=Q(net_issued=F("issued") + F("taken_over") - F("returned") - F("passed_on")),
+                name="claimed_movements_give_the_net",
+                violation_error_message="Issued and taken over, less returned and passed on, must give the net issued.",
             ),
             models.CheckConstraint(
                 condition=Q(settlement_rate__isnull=True) | Q(settlement_rate__gt=0),

@@ -130,7 +130,7 @@ def claim_new(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "outcome": outcome,
         "form": form,
-        "sheet": sheet(outcome, outcome.order_material.material.unit),
+        "sheet": sheet(outcome, outcome.order_material.material.unit, ledger.movements(outcome)),
         "charge": money(outcome.charge, outcome.currency),
     }
     return render(request, "assessments/claim_new.html", context, status=422 if form.errors else 200)
@@ -160,14 +160,14 @@ def _show(request: HttpRequest, claim: Claim, form: Any = None, asked: str = "")
             mine = mine or MoveForm(needs_reason=move.needs_reason)
         moves.append({"name": move.name, "word": WORDS[move.name], "form": mine, "needs_reason": move.needs_reason})
     steps = [
-        {"what": STEPS.get(step.what, step.what), "by": _who(step.by, request.user), "at": step.at, "note": step.note}
+        {"what": STEPS.get(step.what, step.what), "by": who(step.by, request.user), "at": step.at, "note": step.note}
         for step in claim.steps.select_related("by")
     ]
     context = {
         "claim": claim,
         "status": STATUS[claim.state],
         "order": claim.order_material.order,
-        "sheet": sheet(claim, claim.order_material.material.unit),
+        "sheet": _sheet_of(claim),
         "charge": money(claim.charge, claim.currency),
         "settlement": _settlement(claim),
         "moves": moves,
@@ -177,7 +177,7 @@ def _show(request: HttpRequest, claim: Claim, form: Any = None, asked: str = "")
     return render(request, "assessments/claim_detail.html", context, status=422 if form is not None else 200)
 
 
-def _who(person: User, reader: User) -> str:
+def who(person: User, reader: User) -> str:
     """Who made a step; a factory contact reads only the names of its own side."""
     ours = person.role != User.Role.CONTACT
     return _("the seller") if ours and reader.role == User.Role.CONTACT else str(person)
@@ -229,7 +229,7 @@ def claim_sheet(request: HttpRequest, pk: int) -> HttpResponse:
             "claim": claim,
             "order": claim.order_material.order,
             "material": claim.order_material.material,
-            "sheet": sheet(claim, claim.order_material.material.unit),
+            "sheet": _sheet_of(claim),
             "charge": money(claim.charge, claim.currency),
             "settlement": _settlement(claim),
             "printed": day(today()),
@@ -243,17 +243,39 @@ def claim_sheet(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
-def sheet(row: Any, unit: str) -> list[tuple[str, str]]:
-    """The reconciliation, line by line: both loss rates, the allowance, the excess, and the charge."""
+def sheet(row: Any, unit: str, moved: dict[str, Any]) -> list[tuple[str, str]]:
+    """The reconciliation, line by line, so that a pocket calculator comes to the same charge."""
     net, theory = row.net_issued, row.theoretical
+    moves = [
+        (_("Issued"), moved["issued"]),
+        (_("Taken over from other orders"), moved["taken_over"]),
+        (_("Returned"), moved["returned"]),
+        (_("Passed to other orders"), moved["passed_on"]),
+    ]
+    scrap = []
+    if moved["scrapped"]:
+        credited = min(moved["scrapped"], max(row.excess, 0))
+        words = _("%(credited)s %(unit)s at %(value)s") % {
+            "credited": quantity(credited), "unit": unit, "value": money(moved["salvage_unit"], row.currency),
+        }  # fmt: skip
+        scrap = [
+            (_("Scrap returned"), f"{quantity(moved['scrapped'])} {unit}"),
+            (_("Scrap credited, at most as much as is beyond the allowance"), words),
+        ]
     return [
+        *((name, f"{quantity(value)} {unit}") for name, value in moves),
         (_("Net issued (issued and taken over, less returned and passed on)"), f"{quantity(net)} {unit}"),
         (_("Theoretical consumption of the credited units"), f"{quantity(theory)} {unit}"),
-        (_("Loss"), f"{quantity(row.loss)} {unit}"),
+        (_("Loss (net issued less theoretical consumption)"), f"{quantity(row.loss)} {unit}"),
         (_("Loss rate on net issued"), percent(row.loss / net) if net else "–"),
         (_("Loss rate on theoretical consumption"), percent(row.loss / theory) if theory else "–"),
         (_("Allowed by the contract"), f"{quantity(row.allowed)} {unit}"),
         (_("Beyond the allowance"), f"{quantity(row.excess)} {unit}"),
         (_("Unit cost, frozen at issue"), money(row.unit_cost, row.currency)),
+        *scrap,
         (_("Charge"), money(getattr(row, "charge", None), row.currency)),
     ]
+
+
+def _sheet_of(claim: Claim) -> list[tuple[str, str]]:
+    return sheet(claim, claim.order_material.material.unit, vars(claim))

@@ -160,4 +160,8 @@ def standing(factory: Factory, user: User) -> dict[str, Any] | None:
         ],
         "says_why": user.reads_all_factories(),  # the reason is ours, not the factory's
         "may_override": user.edits_policies(),
+        "plan_due": day(row.plan_due_on) if row.plan_due_on else "",
+        "plan_late": bool(row.plan_due_on and row.plan_due_on < today()),
+        "sees_actions": money,
+        "may_ask": user.sees_breaches(),
     }

@@ -1,0 +1,128 @@
+"""What factories are asked to do better: asked, answered by the factory, checked by us, or dropped with a reason."""
+
+import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from assessments import messages
+from assessments.models import Action, ActionStep, Breach
+from factories.models import Factory
+from production.errors import BadInput
+
+State = Action.State
+PLAN = "Improvement plan"
+PLAN_ASK = "The grade asks for a plan: what went wrong, what will be done by whom and when, and how it is proven."
+PLAN_DAYS = 14  # an improvement plan is due so many days after the grade was published
+LONGEST_DAYS = 730
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One thing that may happen to an action: from which states, to which, who does it, whether words are needed."""
+
+    name: str
+    sources: frozenset[str]
+    target: str
+    roles: frozenset[str]
+    needs_note: bool = True
+
+
+OURS = frozenset({"manager", "buyer", "admin"})
+BOSSES = frozenset({"manager", "admin"})
+MOVES = {
+    move.name: move
+    for move in (
+        Move("answer", frozenset({State.ASKED}), State.ANSWERED, OURS | {"contact"}),
+        Move("confirm", frozenset({State.ANSWERED, State.ASKED}), State.DONE, OURS, needs_note=False),
+        Move("return", frozenset({State.ANSWERED}), State.ASKED, OURS),
+        Move("drop", frozenset({State.ASKED, State.ANSWERED}), State.DROPPED, BOSSES),
+    )
+}
+
+
+def ask(
+    factory: Factory, user: Any, title: str, due_on: datetime.date, text: str = "", breach: Breach | None = None
+) -> Action:
+    """Asks a factory for a correction by a day, and tells its contacts. BadInput for a day that cannot be."""
+    today = timezone.localdate()
+    if due_on < today:
+        raise BadInput("The day it is due lies in the past.", "due_on")
+    if (due_on - today).days > LONGEST_DAYS:
+        raise BadInput("The day it is due lies more than two years ahead.", "due_on")
+    if breach is not None and breach.factory_id != factory.pk:
+        raise BadInput("That breach is of another factory.", "breach")
+    with transaction.atomic():
+        action = Action.objects.create(
+            factory=factory, title=title, ask=text, due_on=due_on, breach=breach, asked_by=user
+        )
+        _step(action, "asked", user, text)
+    return action
+
+
+def moves_for(action: Action, user: Any) -> list[Move]:
+    """What this person may do with the action now."""
+    return [move for move in MOVES.values() if action.state in move.sources and user.role in move.roles]
+
+
+def move(action: Action, name: str, user: Any, note: str = "") -> bool:
+    """Makes a move. False, and nothing changes, when somebody else moved it first; BadInput when words are missing."""
+    wanted = MOVES[name]
+    if wanted.needs_note and not note.strip():
+        raise BadInput("Say what was done." if name == "answer" else "Say why.", "note")
+    with transaction.atomic():
+        won = Action.objects.filter(pk=action.pk, state__in=wanted.sources).update(state=wanted.target)
+        if won:
+            action.refresh_from_db()
+            _step(action, name, user, note)
+        return bool(won)
+
+
+def _step(action: Action, what: str, user: Any, note: str) -> None:
+    step = ActionStep.objects.create(action=action, what=what, by=user, note=note)
+    messages.tell_of_actions([(action, step)])
+    if action.kind == Action.Kind.PLAN:
+        sync_standings([action.factory_id])
+
+
+def ask_for_plans(factories: Iterable[int] | None = None) -> int:
+    """Asks each factory whose grade owes an improvement plan for one, once for each stretch of that grade.
+
+    Safe to run again at any time. How many were asked.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO assessments_action (factory_id, kind, grade_since, title, ask, due_on, state, asked_at)
+            SELECT s.factory_id, 'plan', s.since_on, %(title)s, %(ask)s, CURRENT_DATE + %(days)s, 'asked', now()
+            FROM factories_standing s
+            WHERE s.needs_plan AND (%(factories)s::bigint[] IS NULL OR s.factory_id = ANY(%(factories)s))
+            ON CONFLICT DO NOTHING RETURNING id
+            """,
+            {
+                "title": PLAN,
+                "ask": PLAN_ASK,
+                "days": PLAN_DAYS,
+                "factories": None if factories is None else list(factories),
+            },
+        )
+        made = [row[0] for row in cursor.fetchall()]
+        if made:
+            asked = list(Action.objects.filter(pk__in=made).select_related("factory"))
+            steps = ActionStep.objects.bulk_create(ActionStep(action=one, what="asked", note=one.ask) for one in asked)
+            messages.tell_of_actions(list(zip(asked, steps, strict=True)))
+            sync_standings([one.factory_id for one in asked])
+    return len(made)
+
+
+def sync_standings(factories: Sequence[int]) -> None:
+    """Writes down one floor below since when a plan waits for the factory's answer, where orders are placed."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE factories_standing s SET plan_due_on = (SELECT min(a.due_on) FROM assessments_action a "
+            "WHERE a.factory_id = s.factory_id AND a.kind = 'plan' AND a.state = 'asked') WHERE s.factory_id = ANY(%s)",
+            [list(factories)],
+        )

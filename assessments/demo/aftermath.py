@@ -1,0 +1,112 @@
+"""What people did about what was found: claims in every state, and answers to improvement plans. Sends no mail."""
+
+import datetime
+from collections.abc import Callable
+from decimal import Decimal
+
+import pgtrigger
+from django.utils import timezone
+
+from accounts.models import User
+from assessments import actions, claims
+from assessments.demo.people import PEOPLE
+from assessments.models import Action, ActionStep, Claim, ClaimStep
+from factories.models import Factory, Membership, Standing
+from notifications.models import Message
+
+WEIGH_NOTE = "Weigh notes of both rolls and the cutting report are in the order's folder."
+SHORT_ROLLS = "Four rolls were shorter than their labels; photos of the meter are with the quality office."
+PLAN_ANSWER = "Cause, measures, people and days are in the plan we sent on paper. The first measure is done."
+CORRECTION = ("Show how needles are checked", "Broken needle log of every line for two weeks, signed each shift.")
+
+
+def follow(day: datetime.date, factories: list[int]) -> None:
+    """Claims and actions of the demo factories as they look on `day`."""
+    people = {user.role: user for user in User.objects.filter(email__in=[person.email for person in PEOPLE])}
+    if not {"manager", "buyer"} <= people.keys():
+        return
+    contacts = {
+        member.factory_id: member.user
+        for member in Membership.objects.filter(factory__in=factories, user__role="contact").select_related("user")
+    }
+    _claim(day, factories, people, contacts)
+    _plan(day, factories, people, contacts)
+    mine = [("action", Action), ("claim", Claim)]
+    threads = [
+        f"{name}-{pk}"
+        for name, model in mine
+        for pk in model.objects.filter(factory__in=factories).values_list("pk", flat=True)
+    ]
+    Message.objects.filter(thread__in=threads).delete()
+
+
+def _claim(day: datetime.date, factories: list[int], people: dict[str, User], contacts: dict[int, User]) -> None:
+    manager, buyer = people["manager"], people["buyer"]
+
+    def contact(claim: Claim) -> User:
+        return contacts.get(claim.factory_id, buyer)
+
+    def sent(claim: Claim) -> None:
+        claims.move(claim, "send", buyer, note="Please answer within ten days.")
+
+    def disputed(claim: Claim) -> None:
+        sent(claim)
+        claims.move(claim, "dispute", contact(claim), note=SHORT_ROLLS)
+
+    def accepted(claim: Claim) -> None:
+        sent(claim)
+        claims.move(claim, "accept", contact(claim))
+
+    def settled(claim: Claim) -> None:
+        accepted(claim)
+        claims.move(
+            claim, "settle", buyer, settled_by="set_off", settled_on=day - datetime.timedelta(days=6),
+            reference="INV-2207", settlement_currency="CNY", settlement_rate=Decimal("7.1834"),
+        )  # fmt: skip
+
+    def waived(claim: Claim) -> None:
+        sent(claim)
+        claims.move(claim, "waive", manager, note="Our cloth was narrower than ordered.")
+
+    stories: list[Callable[[Claim], None]] = [lambda claim: None, sent, settled, disputed, accepted, waived]
+    found = [outcome for outcome in claims.claimable() if outcome.factory_id in factories]
+    own_first = sorted(found, key=lambda row: (row.factory_id not in contacts, -row.closed_on.toordinal(), row.pk))
+    for tell, outcome in zip(stories, own_first, strict=False):
+        claim = claims.make(outcome, buyer, WEIGH_NOTE)
+        tell(claim)
+        begun = min(claim.closed_on + datetime.timedelta(days=3), day - datetime.timedelta(days=1))
+        _date(Claim, "created_at", claim.pk, begun)
+        with pgtrigger.ignore("assessments.ClaimStep:append_only"):
+            for place, step in enumerate(claim.steps.all()):
+                _date(ClaimStep, "at", step.pk, min(begun + datetime.timedelta(days=2 * place), day))
+
+
+def _plan(day: datetime.date, factories: list[int], people: dict[str, User], contacts: dict[int, User]) -> None:
+    """Plans of earlier stretches of a grade are done; of the present ones the old and each second are answered."""
+    now = dict(Standing.objects.filter(factory__in=factories, needs_plan=True).values_list("factory_id", "since_on"))
+    plans = Action.objects.filter(factory__in=factories, kind="plan").select_related("factory").order_by("pk")
+    waiting = 0
+    for plan in plans:
+        since = plan.grade_since or day
+        asked = min(since + datetime.timedelta(days=1), day - datetime.timedelta(days=1))
+        Action.objects.filter(pk=plan.pk).update(due_on=asked + datetime.timedelta(days=actions.PLAN_DAYS))
+        _date(Action, "asked_at", plan.pk, asked)
+        is_present = now.get(plan.factory_id) == plan.grade_since
+        waiting += is_present
+        if not is_present or waiting % 2 == 0 or (day - asked).days > 45:
+            actions.move(plan, "answer", contacts.get(plan.factory_id, people["buyer"]), PLAN_ANSWER)
+        if not is_present:
+            actions.move(plan, "confirm", people["manager"])
+        with pgtrigger.ignore("assessments.ActionStep:append_only"):
+            for place, step in enumerate(plan.steps.all()):
+                _date(ActionStep, "at", step.pk, min(asked + datetime.timedelta(days=6 * place), day))
+    actions.sync_standings(factories)
+    for factory in Factory.objects.filter(pk__in=sorted(contacts)[:1]):
+        due_on = max(day, timezone.localdate()) + datetime.timedelta(days=9)
+        actions.ask(factory, people["manager"], CORRECTION[0], due_on, CORRECTION[1])
+
+
+def _date(model: type, field: str, key: int, day: datetime.date) -> None:
+    """Writes a moment of the past: all of it was written just now."""
+    moment = datetime.datetime.combine(day, datetime.time(9, 40), datetime.UTC)
+    model.objects.filter(pk=key).update(**{field: moment})
