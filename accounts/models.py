@@ -109,5 +109,13 @@ class User(AbstractBaseUser, PermissionsMixin):
     def sees_prices(self):
         return self.role in {self.Role.MANAGER, self.Role.BUYER, self.Role.ADMIN}
 
+    def proposes_exclusions(self):
+        """May this person ask for a row to be set aside?"""
+        return self.role in {self.Role.MANAGER, self.Role.BUYER, self.Role.ADMIN}
+
+    def decides_exclusions(self):
+        """May this person decide what somebody else proposed, and lift it again?"""
+        return self.role in {self.Role.MANAGER, self.Role.ADMIN}
+
     def edits_policies(self):
         return self.role in {self.Role.MANAGER, self.Role.ADMIN}

@@ -295,7 +295,7 @@ WITH facts AS (
     UNION ALL
     SELECT 'charge', 'loss', 'breach', o.factory_id, o.order_id, o.order_material_id, NULL, o.closed_on,
         CASE WHEN o.net_issued > 0 THEN round(o.loss / o.net_issued, 12) END
-    FROM production_materialoutcome o WHERE o.excess > 0 AND o.closed_on BETWEEN %(from)s AND %(on)s::date + 1
+    FROM production_materialoutcome o WHERE o.excess > 0 AND NOT o.is_set_aside AND o.closed_on BETWEEN %(from)s AND %(on)s::date + 1
 ), keyed AS (
     SELECT f.*, encode(sha256(convert_to('v1|t=' || %(tenant)s || '|f=' || f.factory_id || '|m=' || f.event
         || '|scope=all|w=event|k=event|' || COALESCE(f.lot_id, f.order_material_id, f.order_id), 'UTF8')), 'hex') AS key

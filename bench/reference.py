@@ -12,7 +12,9 @@ COPY = "bench_factoryday"
 NUMBERS = ", ".join([*SUM_FIELDS, "cycle_histogram"])
 
 SQL = f"""
-WITH revised AS (  -- the newest approved revision that the factory did not cause
+WITH aside AS (  -- what two people set aside is not counted
+    SELECT line_id, lot_id, order_material_id FROM production_exclusion WHERE state = 'approved'
+), revised AS (  -- the newest approved revision that the factory did not cause
     SELECT DISTINCT ON (line_id) line_id, new_on FROM production_daterevision
     WHERE approved_on IS NOT NULL AND cause <> 'factory' ORDER BY line_id, approved_on DESC, id DESC
 ), due AS (
@@ -76,7 +78,8 @@ WITH revised AS (  -- the newest approved revision that the factory did not caus
                     ) AS m
                 ) AS s WHERE s.level >= l.need)
         END AS settled_on
-    FROM lines l LEFT JOIN got g ON g.id = l.id WHERE l.wanted > 0
+    FROM lines l LEFT JOIN got g ON g.id = l.id
+    WHERE l.wanted > 0 AND NOT EXISTS (SELECT FROM aside a WHERE a.line_id = l.id)
 ), looked_at AS (  -- our own and the company's looks come before the receiving site's
     SELECT DISTINCT ON (lot_id) * FROM production_inspection
     WHERE is_original AND stage <> 'inline' AND source <> 'factory'
@@ -96,6 +99,7 @@ WITH revised AS (  -- the newest approved revision that the factory did not caus
     JOIN production_product p ON p.id = l.product_id
     LEFT JOIN (SELECT lot_id, sum(quantity) AS quantity FROM received WHERE lot_id IS NOT NULL GROUP BY lot_id) AS q
         ON q.lot_id = i.lot_id
+    WHERE NOT EXISTS (SELECT FROM aside a WHERE a.lot_id = i.lot_id)
 ), material AS (
     SELECT m.id, m.factory_id, m.order_id, m.material_id, m.currency, o.closed_on, COALESCE(m.allowance, o.loss_allowance) AS allowance,
         COALESCE(NULLIF(m.loss_base, ''), o.loss_base) = 'theoretical' AS of_theory
@@ -166,6 +170,7 @@ SELECT l.factory_id, f.category_id, l.closed_on, 'material', l.currency, {", ".j
     sum(round(l.cost * LEAST(l.loss, 0), 12)),
     sum(GREATEST(0, round(GREATEST(l.over, 0) * l.cost - LEAST(l.scrap, GREATEST(l.over, 0)) * l.salvage, 12))), NULL
 FROM losses l JOIN first_line f ON f.order_id = l.order_id
+WHERE NOT EXISTS (SELECT FROM aside a WHERE a.order_material_id = l.id)
 GROUP BY l.factory_id, f.category_id, l.closed_on, l.currency
 ORDER BY 1, 4, 3, 2
 """

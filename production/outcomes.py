@@ -16,7 +16,7 @@ LOT_COLUMNS = (
 )
 MATERIAL_COLUMNS = (
     "order_material_id, order_id, factory_id, category_id, closed_on, currency, issued, net_issued, theoretical, loss, "
-    "allowed, excess, unit_cost, value_net, value_loss, charge"
+    "allowed, excess, unit_cost, value_net, value_loss, charge, is_set_aside"
 )
 
 # The inspection of a lot that counts (DEF-4): first original one of the highest source, own reports and in-line left out.
@@ -32,8 +32,15 @@ def _only(filtered: bool, column: str, name: str) -> str:
     return f"AND {column} = ANY(%({name})s)" if filtered else ""
 
 
+def _set_aside(column: str, narrowed: str = "") -> str:
+    """The subjects of one kind that two people set aside and nobody lifted (EXC-1)."""
+    return f"""(SELECT x.{column} FROM production_exclusion x
+        WHERE x.{column} IS NOT NULL AND x.state IN ('approved', 'lifted') AND x.decided_on <= %(as_of)s
+            AND (x.lifted_on IS NULL OR x.lifted_on > %(as_of)s) {narrowed})"""
+
+
 def line_outcomes(filtered: bool) -> str:
-    """OTD-1 to OTD-14 for every order line, or for `%(lines)s`."""
+    """OTD-1 to OTD-14 and EXC-1 for every order line, or for `%(lines)s`."""
     return f"""
 WITH revised AS (
     SELECT DISTINCT ON (r.line_id) r.line_id, r.new_on
@@ -119,7 +126,8 @@ WITH revised AS (
     OFFSET 0
 )
 SELECT id, order_id, factory_id, category_id,
-    CASE WHEN due_on IS NULL THEN 'unmeasurable' WHEN qty_due = 0 THEN 'excluded' ELSE 'counted' END,
+    CASE WHEN due_on IS NULL THEN 'unmeasurable' WHEN qty_due = 0 THEN 'excluded'
+        WHEN id IN {_set_aside("line_id", _only(filtered, "x.line_id", "lines"))} THEN 'set_aside' ELSE 'counted' END,
     due_on, limit_on, qty_due, LEAST(by_limit, qty_due), qty_received,
     COALESCE(on_time AND NOT (single_delivery AND COALESCE(split_into, 0) > 1) AND NOT (is_early AND early_policy = 'miss')
         AND NOT (COALESCE(judged_level, 0) > most AND over_policy = 'miss') AND due_on IS NOT NULL, FALSE),
@@ -146,7 +154,7 @@ WHERE d.known_on <= %(as_of)s {_only(filtered, "d.line_id", "lines")}
 
 
 def lot_outcomes(filtered: bool) -> str:
-    """The inspection that counts for each lot (DEF-4) and the quantity that was delivered of it (DEF-6)."""
+    """The inspection that counts for each lot (DEF-4) and the quantity delivered of it (DEF-6); none for one set aside."""
     only = "AND i.lot_id IN (SELECT id FROM production_lot WHERE line_id = ANY(%(lines)s))" if filtered else ""
     return f"""
 SELECT t.id, t.line_id, l.order_id, c.id, t.factory_id, p.category_id, c.inspected_on, c.units_inspected, c.units_critical,
@@ -163,13 +171,15 @@ LEFT JOIN (
         {_only(filtered, "d.line_id", "lines")}
     GROUP BY 1
 ) q ON q.lot_id = t.id
+WHERE NOT EXISTS {_set_aside("lot_id", "AND x.lot_id = t.id")}
 """
 
 
 def material_outcomes(filtered: bool) -> str:
     """MAT-1 to MAT-5 and MAT-7 for the materials of closed orders, or for `%(materials)s` of them.
 
-    A material that no bill of the order names has no theoretical consumption, so it has no outcome either.
+    A material that no bill of the order names has no theoretical consumption, so it has no outcome either. One that is set
+    aside has its outcome, and a claim may be made of it; it only does not count.
     """
     only_material = _only(filtered, "m.id", "materials")
     return f"""
@@ -228,7 +238,8 @@ WITH closed AS (
 )
 SELECT id, order_id, factory_id, category_id, closed_on, currency, came, net, theoretical, loss, allowed,
     GREATEST(loss - allowed, 0), unit_cost, round(unit_cost * net, 12), round(unit_cost * loss, 12),
-    GREATEST(round(GREATEST(loss - allowed, 0) * unit_cost - LEAST(scrap, GREATEST(loss - allowed, 0)) * salvage, 12), 0)
+    GREATEST(round(GREATEST(loss - allowed, 0) * unit_cost - LEAST(scrap, GREATEST(loss - allowed, 0)) * salvage, 12), 0),
+    id IN {_set_aside("order_material_id", _only(filtered, "x.order_material_id", "materials"))}
 FROM balance
 """
 
@@ -281,6 +292,6 @@ FAMILIES = {
         "factory_id, category_id, day, family, currency, orders, value_net, value_loss_pos, value_loss_neg, charge",
         """SELECT factory_id, category_id, closed_on, 'material', currency, count(DISTINCT order_id), sum(value_net),
             sum(GREATEST(value_loss, 0)), sum(LEAST(value_loss, 0)), sum(charge)
-        FROM {source} GROUP BY factory_id, category_id, closed_on, currency""",
+        FROM {source} WHERE NOT is_set_aside GROUP BY factory_id, category_id, closed_on, currency""",
     ),
 }

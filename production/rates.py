@@ -103,7 +103,7 @@ SOURCES = {
         "sum(GREATEST(r.value_loss, 0))",
         "sum(r.value_net)",
         "r.currency",
-        "TRUE",
+        "NOT r.is_set_aside",
     ),
 }
 

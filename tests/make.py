@@ -18,6 +18,7 @@ from production.models import (
     Cancellation,
     DateRevision,
     Delivery,
+    Exclusion,
     Inspection,
     Lot,
     Material,
@@ -184,6 +185,25 @@ def inspection(*, lot=None, inspected_on=None, inspected=80, critical=0, major=0
         factory=lot.factory, lot=lot, inspected_on=inspected_on or day("2026-11-01"), units_inspected=inspected,
         units_critical=critical, units_major=major, units_minor=minor, **fields,
     )  # fmt: skip
+
+
+def exclusion(*, on=None, lifted_on=None, **fields):
+    """A proposal about `line`, `lot` or `order_material` (a new line if none); approved `on` that day, or lifted again."""
+    subject = fields.get("line") or fields.get("lot") or fields.get("order_material")
+    if subject is None:
+        subject = fields["line"] = new_line()
+    fields.setdefault("reason", "Our forwarder missed the ship")
+    fields["proposed_by"] = fields.get("proposed_by") or user("buyer")
+    moment = datetime.datetime(2026, 11, 20, 9, tzinfo=datetime.UTC)
+    decider = fields.pop("decided_by", None)
+    if on:
+        decider = decider or user("manager")
+        fields.setdefault("state", Exclusion.State.LIFTED if lifted_on else Exclusion.State.APPROVED)
+        fields |= {"decided_by": decider, "decided_at": moment, "decided_on": on}
+    if lifted_on:
+        fields.setdefault("lift_reason", "The forwarder was on time after all")
+        fields |= {"lifted_by": decider, "lifted_at": moment, "lifted_on": lifted_on}
+    return Exclusion.objects.create(factory_id=subject.factory_id, **fields)
 
 
 def material(**fields):

@@ -183,6 +183,21 @@ CHECKS = [
     Law("delivery_within_calendar", a_reversal, outside("known_on"), DAY),
     Law("a_receipt_counts_from_its_day", make.delivery, [{"known_on": make.day("2026-11-02")}],
         "A receipt counts from the day it was received."),
+    Law("exclusion_has_one_subject", make.exclusion, [{"line_id": None}],
+        "Choose one order line, one lot or one material of an order."),
+    Law("exclusion_has_a_reason", make.exclusion, [{"reason": ""}, {"reason": " \n"}], "Say why it should not count."),
+    Law("exclusion_says_who_and_when", make.exclusion, [
+            {"state": "approved"}, {"state": "declined"}, {"state": "lifted"}, {"state": "withdrawn"}, {"state": "other"},
+            {"withdrawn_at": MOMENT}, {"decided_on": make.day("2026-11-20")}, {"lifted_on": make.day("2026-11-20")},
+        ], "A decision has a person and a day; what is lifted also has a reason."),
+    Law("exclusion_says_who_and_when", lambda: make.exclusion(on=make.day("2026-11-20")), [
+            {"decided_by_id": None}, {"decided_on": None}, {"decided_at": None}, {"state": "proposed"}, {"state": "lifted"},
+            {"lifted_on": make.day("2026-11-21")},
+        ], "A decision has a person and a day; what is lifted also has a reason."),
+    Law("exclusion_says_who_and_when", lambda: make.exclusion(on=make.day("2026-11-20"), lifted_on=make.day("2026-11-21")), [
+            {"lift_reason": " "}, {"lifted_by_id": None}, {"lifted_on": make.day("2026-11-19")}, {"state": "approved"},
+        ], "A decision has a person and a day; what is lifted also has a reason."),
+    Law("exclusion_within_calendar", lambda: make.exclusion(on=make.day("2026-11-20")), outside("decided_on"), DAYS),
     Law("something_was_inspected", lambda: make.inspection(inspected=5), [{"units_inspected": 0}], "At least one unit must be inspected."),
     Law("defective_within_inspected", lambda: make.inspection(inspected=5), [
             {"units_critical": 6}, {"units_major": 6}, {"units_minor": 6}, {"units_critical": 2, "units_major": 2, "units_minor": 2},
@@ -248,6 +263,11 @@ NEVER_TWO = [
     Law("one_row_per_order_and_material", make.order_material, ["order_id", "factory_id", "material_id"],
         "Order material with this Order and Material already exists."),
     Law("lot_code_unique_in_factory", make.lot, ["factory_id", "line_id", "code"], "This factory already has a lot with that code."),
+    Law("one_standing_exclusion_per_line", make.exclusion, ["line_id", "factory_id"], "There is already an exclusion of this row."),
+    Law("one_standing_exclusion_per_lot", lambda: make.exclusion(lot=make.lot()), ["lot_id", "factory_id"],
+        "There is already an exclusion of this row."),
+    Law("one_standing_exclusion_per_order_material", lambda: make.exclusion(order_material=make.order_material()),
+        ["order_material_id", "factory_id"], "There is already an exclusion of this row."),
     Law("one_policy_per_scope_and_day", policy, ["factory_id", "effective_from"],
         "There is already a version for this scope from that day."),
     Law("one_live_breach_per_key", lambda: breach(key=str(next(make.numbers))), ["key"], "This breach is already open."),
@@ -269,6 +289,7 @@ NEVER_TWO = [
 OTHERS = {
     "one_account_per_email", "production_delivery_idem_key", "production_inspection_idem_key", "one_evaluation_per_revision",
     "only_a_month_publishes_a_grade", "one_bucket", "one_working_day", "one_working_ordinal",
+    "exclusion_needs_a_second_person",
 }  # fmt: skip
 FRAMEWORK = {  # of Django's own many-to-many tables: nobody is given groups or permissions, the role decides
     "accounts_user_groups_user_id_group_id_59c0b32f_uniq", "accounts_user_user_permi_user_id_permission_id_2ab516c2_uniq",
@@ -472,6 +493,14 @@ CARRIED = [
     ("lot_of_its_lines_factory", make.lot, other_factory, "line__order"),
     ("inspection_of_its_lots_factory", make.inspection, other_factory, "lot__line__order"),
     ("movement_of_its_orders_factory", make.material_movement, other_factory, "order_material__order"),
+    ("exclusion_of_its_lines_factory", make.exclusion, other_factory, "line__order"),
+    ("exclusion_of_its_lots_factory", lambda: make.exclusion(lot=make.lot()), other_factory, "lot__line__order"),
+    (
+        "exclusion_of_its_materials_factory",
+        lambda: make.exclusion(order_material=make.order_material()),
+        other_factory,
+        "order_material__order",
+    ),
     ("delivery_in_a_lot_of_its_line", make.delivery, foreign_lot, ""),
     ("reversal_bears_its_receipts_day", a_reversal, other_day, ""),
 ]
@@ -626,6 +655,51 @@ def test_an_import_may_correct_what_is_frozen_within_its_transaction_only(line):
         by_update(line, {"committed_on": make.day("2026-12-01")})
         cursor.execute("SELECT set_config('plumbline.correcting', 'off', TRUE)")
     assert refused(lambda: by_update(line, {"committed_on": make.day("2026-12-02")}))[0] == "first_commitment_is_frozen"
+
+
+@pytest.mark.django_db
+def test_nobody_decides_what_the_same_person_proposed():
+    waiting = make.exclusion()
+    alone = {
+        "state": "approved",
+        "decided_by_id": waiting.proposed_by_id,
+        "decided_at": MOMENT,
+        "decided_on": make.day("2026-11-20"),
+    }
+    for way in WAYS:
+        assert refused(lambda way=way: way(waiting, alone))[0] == "exclusion_needs_a_second_person", way.__name__
+    said = sentences(waiting, alone, "exclusion_needs_a_second_person")
+    assert "Somebody else than the person who proposed it decides." in said
+    by_update(waiting, alone | {"decided_by_id": make.user("manager").pk})
+
+
+@pytest.mark.django_db
+def test_what_was_proposed_and_decided_stays_as_it_is():
+    sentence = "What was proposed and decided stays as it is. Lift it, or propose anew."
+    ways = [way for way in WAYS if way is not by_bulk_create]
+    another, day = make.user("manager"), make.day("2026-11-20")
+    waiting, approved = make.exclusion(), make.exclusion(on=day)
+    declined, lifted = make.exclusion(on=day, state="declined"), make.exclusion(on=day, lifted_on=day)
+    withdrawn = make.exclusion(state="withdrawn", withdrawn_at=MOMENT)
+    open_again = {"state": "proposed", "decided_by_id": None, "decided_at": None, "decided_on": None}
+    for row, values in [
+        (waiting, {"reason": "Another"}), (waiting, {"proposed_by_id": another.pk}), (waiting, {"evidence": "Another"}),
+        (approved, {"decided_by_id": another.pk}), (approved, {"decided_on": make.day("2026-11-01")}), (approved, open_again),
+        (approved, {"state": "declined"}), (declined, {"state": "approved"}), (declined, open_again),
+        (lifted, {"lift_reason": "Another"}), (withdrawn, {"state": "proposed", "withdrawn_at": None}),
+        (withdrawn, {"state": "approved", "withdrawn_at": None, "decided_by_id": another.pk, "decided_at": MOMENT, "decided_on": day}),
+    ]:  # fmt: skip
+        for way in ways:
+            assert refused(lambda way=way, row=row, values=values: way(row, values)) == (
+                "exclusion_is_kept",
+                sentence,
+            ), (
+                way.__name__,
+                row.state,
+                values,
+            )
+    by_update(waiting, {"state": "withdrawn", "withdrawn_at": MOMENT})
+    make.exclusion(line=lifted.line)
 
 
 # Races: two people, each within the law, together beyond it
@@ -799,6 +873,11 @@ def a_row_of_each():
         lot_quantity=100,
     )  # fmt: skip
     supplied = make.order_material(order=order, material=fabric, allowance="0.02")
+    over = {"on": make.day("2026-11-20"), "lifted_on": make.day("2026-11-20"), "decided_by": boss}
+    exclusions = [
+        make.exclusion(**{name: row}, **over)
+        for name, row in (("line", line), ("lot", lot), ("order_material", supplied))
+    ]
     for kind, quantity in (("issue", 200), ("return", 10), ("scrap", 3), ("transfer_in", 5), ("transfer_out", 4)):
         make.material_movement(quantity, order_material=supplied, kind=kind, salvage_unit=1)
     found = evaluation(factory=factory, category=factory.category)
@@ -819,7 +898,7 @@ def a_row_of_each():
     action(factory=factory, breach=opened, asked_by=boss).steps.create(what="asked", by=boss)
     override(factory=factory, granted_by=boss)
     Standing.objects.create(factory=factory, grade="good", since_on=make.day("2026-11-01"))
-    return {"factory": factory, "line": line, "lot": lot, "supplied": supplied}
+    return {"factory": factory, "line": line, "lot": lot, "supplied": supplied, "exclusions": exclusions}
 
 
 @pytest.mark.django_db
@@ -883,7 +962,7 @@ HOMES = {  # where each kind of trigger is tested
     r"returned_within_issued_(insert|update|delete)": "here",
     r"line_covers_cancelled_update": "here",
     r"to_judge_(insert|update)": "tests/test_jobs.py",
-    r"first_commitment_is_frozen": "here",
+    r"(first_commitment_is_frozen|exclusion_is_kept)": "here",
 }
 
 

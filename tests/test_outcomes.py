@@ -17,6 +17,23 @@ from tests import make
 DAYS = [datetime.date(2026, 3, 1) + datetime.timedelta(days=n) for n in range(50)]
 
 
+def random_exclusion(chance, people, **subject):
+    """Waiting, declined, approved on some day, or lifted again on the same or a later one."""
+    day = chance.choice(DAYS)
+    facts = chance.choice([{}, {"state": "declined", "on": day}, {"on": day}, {"on": day},
+                           {"on": day, "lifted_on": max(day, chance.choice(DAYS))}])  # fmt: skip
+    return make.exclusion(**subject, **people, **facts)
+
+
+def is_set_aside(exclusions, as_of):
+    """EXC-1 in plain words."""
+    return any(
+        found.state in ("approved", "lifted") and found.decided_on <= as_of
+        and (found.lifted_on is None or found.lifted_on > as_of)
+        for found in exclusions
+    )  # fmt: skip
+
+
 def random_line(chance, order, product, site, calendar):
     working = chance.random() < 0.5
     line = make.line(
@@ -84,9 +101,14 @@ def test_every_line_counts_in_sql_as_in_the_rule_on_every_day():
     calendar.exceptions.create(day=saturday, is_open=True)
     days = Calendar(frozenset({5, 6}), frozenset({holiday}), frozenset({saturday}))
     order, product, site = make.order(), make.product(), make.site()
+    people = {"proposed_by": make.user("buyer"), "decided_by": make.user("manager")}
     for _ in range(250):
-        random_line(chance, order, product, site, calendar)
-    lines = list(OrderLine.objects.prefetch_related("deliveries__reversals", "cancellations", "revisions"))
+        line = random_line(chance, order, product, site, calendar)
+        if chance.random() < 0.2:
+            random_exclusion(chance, people, line=line)
+    lines = list(
+        OrderLine.objects.prefetch_related("deliveries__reversals", "cancellations", "revisions", "exclusions")
+    )
     for as_of in (rollups.NEVER, datetime.date(2026, 3, 25), datetime.date(2026, 4, 5)):
         assert agreeing(lines, as_of, days) > 80
 
@@ -102,6 +124,8 @@ def agreeing(lines, as_of, days):
         row = found[line.pk]
         expected = judge_line(as_facts(line, as_of), as_terms(line), as_of, days)
         state = "unmeasurable" if not expected.measurable else "excluded" if expected.excluded else "counted"
+        if state == "counted" and is_set_aside(line.exclusions.all(), as_of):
+            state = "set_aside"
         assert (row["due_on"], row["limit_on"]) == (expected.due, expected.limit), line.pk
         if expected.matured is False:
             continue
@@ -133,6 +157,36 @@ def test_the_first_original_inspection_of_the_highest_source_counts_for_a_lot():
     final.delete()
     rollups.rebuild()
     assert LotOutcome.objects.get().defective == 1
+
+
+@pytest.mark.django_db
+def test_lots_and_materials_are_set_aside_from_the_day_of_the_decision_until_they_are_lifted():
+    chance = random.Random(11)
+    fabric, product = make.material(), make.product()
+    bill = make.bill(product=product, per_unit={fabric: "2"})
+    people = {"proposed_by": make.user("buyer"), "decided_by": make.user("manager")}
+    lots, materials = {}, {}
+    for _ in range(40):
+        order = make.order(closed_on=DAYS[5])
+        line = make.line(500, order=order, product=product, bill=bill)
+        lot = make.lot(line=line)
+        make.delivery(500, line=line, lot=lot, received_on=DAYS[2])
+        make.inspection(lot=lot, inspected_on=DAYS[3], major=10, units_rejected=10)
+        supplied = make.order_material(order=order, material=fabric)
+        make.material_movement(1100, order_material=supplied, moved_on=DAYS[0])
+        lots[lot.pk] = random_exclusion(chance, people, lot=lot)
+        materials[supplied.pk] = random_exclusion(chance, people, order_material=supplied)
+    for as_of in (rollups.NEVER, DAYS[10], DAYS[30]):
+        with connection.cursor() as cursor:
+            cursor.execute(outcomes.lot_outcomes(False), {"as_of": as_of})
+            found = {row[0] for row in cursor.fetchall()}
+            assert found == {pk for pk, exclusion in lots.items() if not is_set_aside([exclusion], as_of)}
+            assert 0 < len(found) < 40
+            cursor.execute(outcomes.material_outcomes(False), {"as_of": as_of})
+            rows = {row[0]: row for row in cursor.fetchall()}
+        for pk, exclusion in materials.items():
+            assert rows[pk][-1] == is_set_aside([exclusion], as_of)
+            assert rows[pk][7:10] == (1100, 980, 120), "what was credited does not change with a lot set aside"
 
 
 @pytest.mark.django_db

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import Q
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from production.models import (
     DateRevision,
     Delivery,
     DeliveryOutcome,
+    Exclusion,
     FactoryDay,
     Inspection,
     LineOutcome,
@@ -32,6 +34,7 @@ from production.models import (
 )
 from tests import make
 
+MOMENT = datetime.datetime(2026, 4, 1, 9, tzinfo=datetime.UTC)
 DERIVED = [LineOutcome, DeliveryOutcome, LotOutcome, MaterialOutcome, FactoryDay]
 
 
@@ -56,6 +59,7 @@ class World:
         self.material = make.material()
         self.bills = [make.bill(product=product, per_unit={self.material: "1.5"}) for product in self.products]
         self.site = make.site()
+        self.two_people = {"proposed_by": make.user("buyer"), "decided_by": make.user("manager")}
         self.factories = [make.factory(category=self.categories[0]), make.factory(category=self.categories[1])]
         for factory in self.factories:
             for _ in range(2):
@@ -132,7 +136,7 @@ class World:
             inspection.delete()
 
     def delete_lot(self):
-        if lot := self.pick(Lot.objects):
+        if lot := self.pick(Lot.objects.filter(exclusions=None)):
             lot.delete()
 
     def revise(self):
@@ -161,8 +165,29 @@ class World:
         if line := self.pick(OrderLine.objects):
             OrderLine.objects.filter(pk=line.pk).update(closed_short_on=self.random.choice([None, self.day()]))
 
+    def set_aside(self):
+        field, model = self.random.choice([("line", OrderLine), ("lot", Lot), ("order_material", OrderMaterial)])
+        if row := self.pick(model.objects.exclude(exclusions__in=Exclusion.objects.standing())):
+            make.exclusion(**{field: row}, **self.two_people, on=self.random.choice([None, self.day(), self.day()]))
+
+    def decide(self):
+        decided = {"decided_by": self.two_people["decided_by"], "decided_at": MOMENT, "decided_on": self.day()}
+        state = self.random.choice(["approved", "declined"])
+        Exclusion.objects.filter(state="proposed").update(state=state, **decided)
+
+    def lift(self):
+        if exclusion := self.pick(Exclusion.objects.in_force()):
+            Exclusion.objects.filter(pk=exclusion.pk).update(
+                state="lifted",
+                lifted_by=exclusion.decided_by,
+                lifted_at=MOMENT,
+                lifted_on=exclusion.decided_on,
+                lift_reason="Again",
+            )
+
     def delete_line(self):
         if line := self.pick(OrderLine.objects):
+            Exclusion.objects.filter(Q(line=line) | Q(lot__line=line)).delete()
             line.delete()
 
     def move_order_to_other_factory(self):
@@ -243,6 +268,7 @@ def test_a_sequence_of_every_step_leaves_no_mark_and_no_empty_bucket():
     rollups.rebuild()
     assert not Touched.objects.exists()
     assert rollups.difference_from_source() == []
+    Exclusion.objects.all().delete()
     PurchaseOrder.objects.all().delete()
     rollups.rebuild()
     assert everything() == {model.__name__: [] for model in DERIVED}

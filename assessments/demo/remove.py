@@ -15,6 +15,7 @@ from production.models import (
     DateRevision,
     Delivery,
     DeliveryOutcome,
+    Exclusion,
     FactoryDay,
     Inspection,
     LineOutcome,
@@ -30,8 +31,8 @@ from production.models import (
 
 # Children first: each model goes in few statements, so that its marks and history cost few statements too.
 OF_FACTORY: list[type[models.Model]] = [
-    Watch, Action, Breach, Claim, Evaluation, MaterialOutcome, LotOutcome, DeliveryOutcome, LineOutcome, FactoryDay, MaterialMovement,
-    OrderMaterial, Inspection,
+    Watch, Action, Breach, Claim, Evaluation, Exclusion, MaterialOutcome, LotOutcome, DeliveryOutcome, LineOutcome, FactoryDay,
+    MaterialMovement, OrderMaterial, Inspection,
 ]  # fmt: skip
 
 

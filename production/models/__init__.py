@@ -1,5 +1,6 @@
 from production.models.calendars import MarkedCalendar, MarkedException
 from production.models.deliveries import Delivery, Lot
+from production.models.exclusions import Exclusion
 from production.models.inspections import Inspection
 from production.models.materials import MaterialMovement
 from production.models.orders import (
@@ -33,6 +34,7 @@ __all__ = [
     "DateRevision",
     "Delivery",
     "DeliveryOutcome",
+    "Exclusion",
     "FactoryDay",
     "GraceUnit",
     "Inspection",

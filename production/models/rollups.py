@@ -56,6 +56,7 @@ class LineOutcome(models.Model):
         COUNTED = "counted", "Counted"
         EXCLUDED = "excluded", "Cancelled by us in time"
         UNMEASURABLE = "unmeasurable", "No promised day"
+        SET_ASIDE = "set_aside", "Set aside"
 
     line = subject(OrderLine)
     order = derived(PurchaseOrder)
@@ -147,6 +148,11 @@ class LotOutcome(models.Model):
         return self.critical + self.major
 
 
+class MaterialOutcomeQuerySet(OfFactory):
+    def counted(self):
+        return self.filter(is_set_aside=False)
+
+
 class MaterialOutcome(models.Model):
     """The reconciliation of one material of one closed order (MAT-1 to MAT-5)."""
 
@@ -168,8 +174,9 @@ class MaterialOutcome(models.Model):
     charge = models.DecimalField(
         max_digits=38, decimal_places=12, help_text="Unrounded; rounded once where it is shown."
     )
+    is_set_aside = models.BooleanField(default=False, help_text="It may be claimed, but it does not count.")
 
-    objects = OfFactory.as_manager()
+    objects = MaterialOutcomeQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["factory", "category", "closed_on"]), models.Index(fields=["order"])]
