@@ -99,7 +99,9 @@ def ask_for_plans(factories: Iterable[int] | None = None) -> int:
             INSERT INTO assessments_action (factory_id, kind, grade_since, title, ask, due_on, state, asked_at)
             SELECT s.factory_id, 'plan', s.since_on, %(title)s, %(ask)s, CURRENT_DATE + %(days)s, 'asked', now()
             FROM factories_standing s
-            WHERE s.needs_plan AND (%(factories)s::bigint[] IS NULL OR s.factory_id = ANY(%(factories)s))
+            WHERE s.needs_plan AND NOT EXISTS (SELECT 1 FROM assessments_action a WHERE a.kind = 'plan'
+                    AND a.factory_id = s.factory_id AND a.grade_since = s.since_on)
+                AND (%(factories)s::bigint[] IS NULL OR s.factory_id = ANY(%(factories)s))
             ON CONFLICT DO NOTHING RETURNING id
             """,
             {
