@@ -38,7 +38,7 @@ def story(row: Model, zone: str) -> list[Entry]:
                 Entry(
                     at=event.pgh_created_at,
                     when=moment(event.pgh_created_at, zone),
-                    who=str(person) if person else _("The system"),
+                    who=str(person) if person else _origin(event),
                     what=_("logged") if before is None else _("changed"),
                     changes=changes,
                 )
@@ -49,6 +49,17 @@ def story(row: Model, zone: str) -> list[Entry]:
 
 def _user_id(event) -> int | None:
     return (event.pgh_context or {}).get("user")
+
+
+def _origin(event) -> str:
+    """Where a change came from that no signed-in person made."""
+    context = event.pgh_context or {}
+    if context.get("command") == "import_orders":
+        return _("Import of %(file)s by %(account)s") % {
+            "file": context["file"],
+            "account": context.get("account") or _("the system"),
+        }
+    return _("The system")
 
 
 def _changes(row, before, after) -> list[tuple[str, str, str]]:

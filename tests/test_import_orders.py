@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import getpass
 import io
 import json
 import os
@@ -19,6 +20,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from factories.models import Factory
+from production.history import story
 from production.imports.mapping import load
 from production.imports.problems import ImportProblem
 from production.imports.run import import_file
@@ -320,6 +322,84 @@ def test_database_refusal_is_reported_and_leaves_nothing(bring, monkeypatch):
     assert not OrderLine.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "header, changes, column, reason",
+    [
+        ("Name", {"product": ""}, "Product", "is missing; the mapping does not say that product_name is enough."),
+        ("Name", {"product": "none"}, "Product", "is missing; the mapping does not say that product_name is enough."),
+        ("Currency", {"extra": "XYZ"}, "Currency", "is no currency of ISO 4217."),
+        ("Currency", {"extra": "usd"}, "Currency", "is not 3 capital letters."),
+        ("Currency", {"extra": ""}, "Currency", "is missing."),
+        ("Percent", {"extra": "5.00001%"}, "Percent", "has more than 6 decimals."),
+    ],
+)
+def test_what_would_be_guessed_is_refused_with_row_and_column(bring, mapping, header, changes, column, reason):
+    field = {"Name": 'product_name = "Name"', "Currency": 'currency = "Currency"'}.get(
+        header, 'tol_under = { column = "Percent", percent = true }'
+    )
+    text = MAPPING.replace('currency = "USD"\n', "") if header == "Currency" else MAPPING
+    extra = changes.pop("extra", "Shirt")
+    result = bring([[*row(**changes), extra]], [*HEADER, header], mapping(field, text=text))
+    assert [problem[:2] + problem[3:] for problem in reasons(result)] == [(2, column, reason)]
+    assert not result.is_applied
+
+
+def test_constant_of_a_mapping_is_read_as_strictly_as_a_cell(bring, mapping):
+    ((where, _, _, reason),) = reasons(bring([row()], with_mapping=mapping(text=MAPPING.replace('"USD"', '"XYZ"'))))
+    assert (where, reason) == (None, "The mapping's constant currency “XYZ” is no currency of ISO 4217.")
+
+
+def test_name_is_enough_where_the_mapping_says_that_the_code_is_optional(bring, mapping):
+    text = MAPPING.replace('product_code = "Product"', 'product_code = {{ column = "Product", optional = true }}')
+    bring([[*row(product=""), "Shirt"]], [*HEADER, "Name"], mapping('product_name = "Name"', text=text))
+    assert Product.objects.get().name == "Shirt"
+
+
+def test_unreadable_cell_does_not_become_the_constant(bring, mapping):
+    told = mapping('category = { column = "Kind", unreadable = "warn" }')
+    result = bring([[*ROW, "x" * 90], [*row(line="2", product="SKU-2"), ""]], [*HEADER, "Kind"], told)
+    assert reasons(result) == [(2, "Kind", None, "This product is new and has no category.")]
+
+
+def test_categories_whose_names_make_one_code_stay_apart(bring, mapping):
+    told = mapping('category = "Kind"')
+    bring([[*row(product="A"), "C"], [*row(line="2", product="B"), "C++"]], [*HEADER, "Kind"], told)
+    assert set(Product.objects.values_list("code", "category__name")) == {("A", "C"), ("B", "C++")}
+
+
+def test_new_product_has_the_category_that_any_of_its_rows_names(bring, mapping):
+    text = MAPPING.replace('category = "Knitwear"\n', "")
+    rows = [[*ROW, ""], [*row(line="2"), "Knitwear"]]
+    assert not bring(rows, [*HEADER, "Kind"], mapping('category = "Kind"', text=text)).problems.refused
+
+
+def test_refused_delivery_takes_the_other_rows_of_its_line_along(bring, mapping):
+    told = mapping('delivery_number = "No"')
+    rows = [[*row(), "1"], [*row(quantity="7"), "2"], [*row(line="2"), "1"]]
+    result = bring(rows, [*HEADER, "No"], told, skip_bad=True)
+    assert result.problems.bad_rows == {2, 3}
+    assert (2, "key", None, "is the same line as row 3, which was refused.") in [
+        (where, column, None, reason) for where, column, _, reason in reasons(result)
+    ]
+    assert OrderLine.objects.get().number == "2"
+
+
+def test_what_is_kept_of_a_known_product_is_said(bring, mapping):
+    told = mapping('product_name = "Name"\nproduct_unit = "Unit"')
+    bring([[*ROW, "Shirt", "pcs"]], [*HEADER, "Name", "Unit"], told)
+    result = bring([[*row(line="2"), "Skirt", "m"]], [*HEADER, "Name", "Unit"], told)
+    assert {warned.reason for warned in result.problems.warned} == {
+        "The product SKU-1 is known as “Shirt”, which was kept.",
+        "The product SKU-1 is counted in pcs, which was kept.",
+    }
+
+
+def test_delivery_day_with_a_quantity_of_0_is_pointed_out(bring):
+    result = bring([row(delivered_quantity="0")])
+    assert not Delivery.objects.exists()
+    assert "no delivery was recorded" in result.problems.warned[0].reason
+
+
 # The second time
 
 
@@ -434,6 +514,42 @@ def test_last_line_is_the_summary_and_sums_are_true_at_once():
     assert FactoryDay.objects.filter(family="delivery").sums()["lines"] == 360
 
 
+def test_skip_bad_ends_with_code_0_and_names_the_rows_it_left_out(tmp_path):
+    path = tmp_path / "bad.csv"
+    head, one, two = DIRTY.read_text("cp1252").splitlines()[:3]
+    path.write_text("\n".join([head, one, "a,b", two, "a,b"]), encoding="cp1252")
+    code, text, summary = run_command(path, "--mapping", "scms", "--skip-bad")
+    assert (code, summary["applied"], summary["lines_created"], summary["left_out_rows"]) == (0, True, 2, [3, 5])
+    assert "Imported without the 2 refused rows." in text
+    code, _, summary = run_command(path, "--mapping", "scms")
+    assert (code, summary["applied"], summary["left_out_rows"]) == (1, False, [])
+
+
+def test_history_says_which_import_wrote_each_row(bring):
+    bring([row(), row(line="2")])
+    line = OrderLine.objects.first()
+    written = [
+        line,
+        line.order,
+        line.product,
+        line.site,
+        line.order.factory,
+        line.order.factory.category,
+        *line.deliveries.all(),
+    ]
+    for made in written:
+        (event,) = made.events.all()
+        context = event.pgh_context
+        assert (context["command"], context["file"], context["mapping"]) == ("import_orders", "orders.csv", "ours"), (
+            made
+        )
+        assert context["account"] == getpass.getuser()
+    bring([row(quantity="90"), row(line="2")], update=True)
+    assert [event.pgh_context["command"] for event in line.events.all()] == ["import_orders"] * 2
+    newest = story(OrderLine.objects.get(pk=line.pk), "UTC")[0]
+    assert newest.who == f"Import of orders.csv by {getpass.getuser()}"
+
+
 def test_refusal_ends_with_code_1_and_groups_equal_problems(tmp_path):
     path = tmp_path / "bad.csv"
     lines = DIRTY.read_text("cp1252").splitlines()[:1]
@@ -497,6 +613,10 @@ def test_hundred_thousand_rows_in_a_minute_of_work_and_300_mib(tmp_path):
         (('decimal = "."', 'decimal = ","\nthousands = ","'), "cannot have the same sign"),
         (('columns = ["Order", "Line"]', "columns = []"), "[key] names the columns"),
         (('name = "ours"', 'name = "ours'), "is not readable TOML"),
+        (('null_words = ["none"]', "encodings = 5"), "holds a value of the wrong kind"),
+        (("factories = true", 'factories = "yes"'), "[create]: factories is true or false"),
+        (('currency = "USD"\n', "unit_price = 1\n"), "the currency of the prices is missing"),
+        (("[create]", "[sites.MAIN]\nname = 5\n[create]"), "name and time_zone are texts"),
     ],
 )
 def test_mistake_in_a_mapping_is_said(mapping, change, reason):

@@ -111,6 +111,8 @@ def load(name: str) -> Mapping:
         return _read(content)
     except ValueError as error:
         raise ImportProblem(f"The mapping {path.name}: {error}") from None
+    except (TypeError, AttributeError) as error:
+        raise ImportProblem(f"The mapping {path.name} holds a value of the wrong kind: {error}.") from None
 
 
 def _read(content: dict[str, Any]) -> Mapping:
@@ -174,6 +176,8 @@ def _read(content: dict[str, Any]) -> Mapping:
             raise ValueError(f"[columns] must say where {one} or {other} stands.")
     if "site" not in known:
         raise ValueError("the receiving site is missing: name its column, or a constant site.")
+    if "unit_price" in known and "currency" not in known:
+        raise ValueError("the currency of the prices is missing: name its column, or a constant currency.")
     return Mapping(
         name=name,
         columns=columns,
@@ -184,12 +188,12 @@ def _read(content: dict[str, Any]) -> Mapping:
         header_row=header_row,
         id_letters=str(file.get("id_letters", "")),
         skips=_skips(content),
-        creates=frozenset(what for what, wanted in create.items() if wanted is True),
+        creates=frozenset(what for what in create if _flag(create, what, "[create]")),
         splits_orders=orders.get("spans_factories", "split") == "split",
-        delivers_in_full=bool(delivery.get("in_full")),
+        delivers_in_full=_flag(delivery, "in_full", "[delivery]"),
         country=country,
         factory_zone=str(factory.get("time_zone", "UTC")),
-        site_names=_table(content, "sites"),
+        site_names=_sites(content),
     )
 
 
@@ -229,7 +233,7 @@ def _columns(content: dict[str, Any], null_words: frozenset[str]) -> dict[str, C
             str(said.get("decimal", numbers.get("decimal", ""))),
             str(said.get("thousands", numbers.get("thousands", ""))),
             str(said.get("unit", "")),
-            said.get("percent") is True,
+            _flag(said, "percent", f"columns.{name}"),
         )
         if form.decimal not in ("", ".", ",") or form.thousands not in ("", ".", ",", " ", "'", "’"):
             raise ValueError(f"columns.{name}: decimal is . or , and thousands one of . , ' or a blank.")
@@ -238,7 +242,7 @@ def _columns(content: dict[str, Any], null_words: frozenset[str]) -> dict[str, C
         columns[name] = Column(
             name,
             headers,
-            said.get("optional") is True,
+            _flag(said, "optional", f"columns.{name}"),
             said.get("unreadable") == "warn",
             said.get("differing") == "keep",
             null_words | _words(said.get("null_words", [])),
@@ -267,6 +271,24 @@ def _skips(content: dict[str, Any]) -> tuple[Skip, ...]:
         _only(said, "[[skip]]", "column", "words")
         skips.append(Skip(str(said.get("column", "")), _words(said.get("words", []))))
     return tuple(skips)
+
+
+def _sites(content: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """What is known of sites that are made, by their codes in capital letters."""
+    sites = {}
+    for code, said in _table(content, "sites").items():
+        _only(said, f"[sites.{code}]", "name", "time_zone")
+        if not all(isinstance(text, str) for text in said.values()) or len(said.get("name", "")) > 120:
+            raise ValueError(f"[sites.{code}]: name and time_zone are texts, the name of at most 120 characters.")
+        sites[code.upper()] = said
+    return sites
+
+
+def _flag(content: dict[str, Any], name: str, where: str) -> bool:
+    said = content.get(name, False)
+    if not isinstance(said, bool):
+        raise ValueError(f"{where}: {name} is true or false.")
+    return said
 
 
 def _words(said: Any) -> frozenset[str]:

@@ -108,6 +108,7 @@ class Plan:
         self._find_lines()
         self._check_numbers()
         self._find_deliveries()
+        self._refuse_whole_lines()
 
     def _refuse(self, row: Row, name: str, reason: str, *, conflict: bool = False) -> None:
         value = getattr(row, name, None)
@@ -129,6 +130,11 @@ class Plan:
             if order is None:
                 order = self.orders[key] = PlannedOrder(row.factory, row.order_number, [])
             order.rows.append(row)
+            if row.delivery_number is not None and row.delivered_on is not None:
+                known = deliveries.setdefault((row.key, row.delivery_number), row.row)
+                if known != row.row:
+                    self._refuse(row, "delivery_number", f"names the same delivery as row {known}.")
+                    continue
             line = self.lines.get(row.key)
             if line is None:
                 self.lines[row.key] = line = PlannedLine(order, row)
@@ -140,10 +146,6 @@ class Plan:
                     if getattr(row, name) != getattr(line.row, name):
                         self._refuse(row, name, f"differs from row {line.row.row}, which is the same line.")
                 line.more_rows = [*(line.more_rows or ()), row]
-            if row.delivery_number is not None and row.delivered_on is not None:
-                known = deliveries.setdefault((row.key, row.delivery_number), row.row)
-                if known != row.row:
-                    self._refuse(row, "delivery_number", f"names the same delivery as row {known}.")
 
     def _check_orders(self) -> None:
         """The rows of one order must agree about it; one number at several factories only where that is allowed."""
@@ -301,6 +303,15 @@ class Plan:
     def accepted(self) -> list[PlannedLine]:
         """The lines of which no row is refused."""
         return [line for line in self.lines.values() if not any(map(self._is_refused, line.rows))]
+
+    def _refuse_whole_lines(self) -> None:
+        """A line is taken with all its deliveries or not at all, so a refused row takes the others of its line along."""
+        for line in self.lines.values():
+            if line.more_rows is None or not (refused := [row.row for row in line.rows if self._is_refused(row)]):
+                continue
+            for row in line.rows:
+                if row.row not in refused:
+                    self._refuse(row, "key", f"is the same line as row {refused[0]}, which was refused.")
 
 
 def line_values(row: Row) -> dict[str, Any]:

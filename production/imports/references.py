@@ -75,11 +75,11 @@ class _Categories:
             self.by_name.setdefault(category.code, category)
 
     def get(self, name: str) -> Category | None:
-        found = self.by_name.get(same_name(name)) or self.by_name.get(slugify(name))
+        found = self.by_name.get(same_name(name))
         if found is None and self.may_create:
-            code = slugify(name)[:40].strip("-_").replace("_", "-") or f"c-{digest(name)}"
-            if (same_code := self.by_name.get(code)) is not None:
-                return same_code
+            code = slugify(name)[:40].strip("-_").replace("_", "-")
+            if not code or code in self.by_name:
+                code = f"{code[:29].rstrip('-') or 'c'}-{digest(name)}"
             found = Category(code=code, name=name)
             self.by_name[same_name(name)] = self.by_name[code] = found
             self.new.categories.append(found)
@@ -143,12 +143,18 @@ def _products(
                 product.category = categories.by_key[product.category_id]
                 by_code[product.code] = product
                 by_name[same_name(product.name)] = product
+    # A new product has the first category that any of its rows names.
+    told: dict[str, str] = {}
+    for row in rows:
+        if row.category and categories.get(row.category):
+            told.setdefault(row.product_code or product_code(row.product_name), row.category)
     for row in rows:
         code = row.product_code or product_code(row.product_name)
         product = (
             by_code.get(code) if row.product_code else by_name.get(same_name(row.product_name)) or by_code.get(code)
         )
-        category = categories.get(row.category) if row.category else None
+        said = row.category or (told.get(code) if product is None else None)
+        category = categories.get(said) if said else None
         if product is None:
             where, value = _said(row, headers, "product_code", "product_name")
             if "products" not in mapping.creates:
@@ -165,10 +171,24 @@ def _products(
             )
             by_code[code] = by_name[same_name(product.name)] = product
             new.products.append(product)
-        elif category is not None and product.category is not category:
-            problems.warn(row.row, headers.get("category", "category"), row.category,
-                          "The product is known in another category, which was kept.")  # fmt: skip
+        else:
+            _keep_product(row, product, category, headers, problems)
         row.product = product
+
+
+def _keep_product(
+    row: Row, product: Product, category: Category | None, headers: dict[str, str], problems: Problems
+) -> None:
+    """Warns of what a row says otherwise of a product that is known."""
+    if category is not None and product.category is not category:
+        problems.warn(row.row, headers.get("category", "category"), row.category,
+                      "The product is known in another category, which was kept.")  # fmt: skip
+    if row.product_name and row.product_code and same_name(row.product_name) != same_name(product.name):
+        problems.warn(row.row, headers.get("product_name", "product_name"), row.product_name,
+                      f"The product {product.code} is known as “{product.name}”, which was kept.")  # fmt: skip
+    if row.product_unit and row.product_unit != product.unit:
+        problems.warn(row.row, headers.get("product_unit", "product_unit"), row.product_unit,
+                      f"The product {product.code} is counted in {product.unit}, which was kept.")  # fmt: skip
 
 
 def _factories(
@@ -217,6 +237,9 @@ def _factories(
         if code and row.factory_name and same_name(row.factory_name) != same_name(factory.name):
             problems.warn(row.row, headers.get("factory_name", "factory_name"), row.factory_name,
                           f"The factory {factory.code} is known as “{factory.name}”, which was kept.")  # fmt: skip
+        if row.factory_country and row.factory_country != factory.country:
+            problems.warn(row.row, headers.get("factory_country", "factory_country"), row.factory_country,
+                          f"The factory {factory.code} lies in {factory.country}, which was kept.")  # fmt: skip
         row.factory = factory
         if factory.pk is None and getattr(row, "product", None) is not None:
             made.setdefault(id(factory), Counter())[id(row.product.category)] += 1

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from factories.models import LAST_DAY
+from production.currencies import CURRENCIES
 from production.duedates import due_from_cycle
 from production.imports import mapping as fields
 from production.imports import values
@@ -105,6 +106,8 @@ def parser(column: Column, mapping: Mapping, table: Table) -> Callable[[Any, val
         return lambda value, warn: values.flag(value)
     if name in fields.CHOICES:
         return lambda value, warn: _choice(str(value).strip(), fields.CHOICES[name])
+    if name == "currency":
+        return lambda value, warn: _currency(str(value).strip())
     return lambda value, warn: _code(str(value).strip(), fields.CODES[name])
 
 
@@ -125,6 +128,12 @@ def _choice(text: str, allowed: tuple[str, ...]) -> str:
 def _code(text: str, length: int) -> str:
     if not re.fullmatch(f"[A-Z]{{{length}}}", text):
         raise Unreadable(f"is not {length} capital letters.")
+    return text
+
+
+def _currency(text: str) -> str:
+    if _code(text, fields.CODES["currency"]) not in CURRENCIES:
+        raise Unreadable("is no currency of ISO 4217.")
     return text
 
 
@@ -201,7 +210,7 @@ class RowReader:
                     self.problems.refuse(None, header, None, reason)
 
     def _row(self, number: int, cells: list[Any]) -> Row | None:
-        row, refused = Row(number), set()
+        row, refused, unread = Row(number), set(), set()
         for reader in self.readers:
             cell = cells[reader.index]
             if reader.column.forms and (shown := values.order_shown(cell)):
@@ -213,12 +222,13 @@ class RowReader:
             if found.error is not None:
                 if reader.column.warns_if_unreadable:
                     self.problems.warn(number, reader.header, _said(cell), f"{found.error} It was left empty.")
+                    unread.add(reader.column.field)
                 else:
                     self.problems.refuse(number, reader.header, _said(cell), found.error)
                     refused.add(reader.header)
             setattr(row, reader.column.field, value)
         for name, value in self.constants.items():
-            if getattr(row, name) is None:
+            if getattr(row, name) is None and name not in unread:
                 setattr(row, name, value)
         row.key = self._key(number, cells, refused)
         return row if row.key is not None and not refused else None
@@ -257,8 +267,14 @@ class RowReader:
             ("factory_code", "factory_name"),
             ("product_code", "product_name"),
         ):
-            if getattr(row, one) is None and not (other and getattr(row, other) is not None):
+            if getattr(row, one) is not None:
+                continue
+            if not other or getattr(row, other) is None:
                 problems.append((one if one in self.headers or not other else other, "is missing."))
+            elif one in self.mapping.columns and not self.mapping.columns[one].is_optional:
+                problems.append((one, f"is missing; the mapping does not say that {other} is enough."))
+        if row.currency is None and {"currency", "unit_price"} & {*self.mapping.columns, *self.constants}:
+            problems.append(("currency", "is missing."))
         if row.quantity is not None and row.quantity <= 0:
             problems.append(("quantity", "must be more than 0."))
         if row.unit_price is not None and row.unit_price < 0:
@@ -284,6 +300,9 @@ class RowReader:
         if row.delivered_quantity is not None and row.delivered_quantity < 0:
             problems.append(("delivered_quantity", "cannot be negative."))
         elif row.delivered_quantity == 0:
+            if row.delivered_on is not None:
+                reason = "has a day of delivery beside it, but nothing came; no delivery was recorded."
+                self.problems.warn(row.row, self.headers.get("delivered_quantity"), 0, reason)
             row.delivered_quantity = row.delivered_on = None
         elif row.delivered_on is None and row.delivered_quantity is not None:
             problems.append(("delivered_on", "is missing, though a delivered quantity is given."))
@@ -302,6 +321,14 @@ class RowReader:
             warn("committed_on", "is empty and so is the requested day; whether the line was on time cannot be said.")
         elif promised > self.today + FAR_AHEAD:
             warn("committed_on" if row.committed_on else "requested_on", "is more than two years ahead.")
+        for earlier, later in (
+            ("ordered_on", "confirmed_on"),
+            ("ordered_on", "requested_on"),
+            ("ordered_on", "committed_on"),
+        ):
+            first, then = getattr(row, earlier), getattr(row, later)
+            if first is not None and then is not None and then < first:
+                warn(later, "is before the day of the order.")
         if row.delivered_on is not None:
             if row.delivered_on > self.today:
                 warn("delivered_on", "lies in the future.")

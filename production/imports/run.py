@@ -1,5 +1,6 @@
 """One import from the file to the database: open, read, plan, write."""
 
+import getpass
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -61,6 +62,14 @@ def open_table(path: Path, mapping: Mapping, sheet: str | None, problems: Proble
     return open_csv(path, mapping.encodings, mapping.delimiter, mapping.header_row, mapping.headers, problems)
 
 
+def account() -> str:
+    """The operating system's name of who runs this; empty where it has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        return ""
+
+
 def import_file(
     path: Path,
     mapping: Mapping,
@@ -76,7 +85,9 @@ def import_file(
 
     Never raises for what is in the file: a file that cannot be read at all comes back as one problem without a row.
     """
-    result = Result(path.name, mapping.name, dry_run, counts=dict.fromkeys(COUNTS, 0))
+    # A file's name may hold bytes that are no text.
+    name = path.name.encode(errors="backslashreplace").decode()
+    result = Result(name, mapping.name, dry_run, counts=dict.fromkeys(COUNTS, 0))
     problems = result.problems
     try:
         table = open_table(path, mapping, sheet, problems)
@@ -91,7 +102,8 @@ def import_file(
         result.rows, result.skipped_rows = reader.rows, reader.skipped
         if not result.rows:
             raise ImportProblem("The file has no rows below its header.")
-        with pghistory.context(command="import_orders", file=path.name, mapping=mapping.name), transaction.atomic():
+        told = {"command": "import_orders", "file": name, "mapping": mapping.name, "account": account()}
+        with pghistory.context(**told), transaction.atomic():
             _apply(rows, mapping, reader.headers, result, today, skip_bad, update, progress)
             if dry_run:
                 transaction.set_rollback(True)

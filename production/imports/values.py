@@ -156,7 +156,7 @@ def number(value: Any, warn: Warn, form: NumberForm, pattern: re.Pattern[str]) -
     if form.decimal == "." and not form.thousands and part and len(part) == 3 and 0 < len(whole) < 4 and whole != "0":
         warn(f"was read as {whole}.{part}, a number with decimals, because the mapping says so.")
     result = _fits(Decimal(f"{sign}{whole}.{part or 0}"))
-    return result / 100 if is_percent else result
+    return _fits(result / 100) if is_percent else result
 
 
 def _exact(value: float) -> Decimal:

@@ -1,9 +1,8 @@
 """Writes a plan: new rows by COPY, five thousand at a time, and what an update changes."""
 
-import contextlib
 import io
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
 
@@ -25,24 +24,6 @@ ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 def write(lines: list[PlannedLine], today: date, progress: Progress) -> dict[str, int]:
     """Creates and changes orders, lines and deliveries; returns how many of each."""
-    with hash_joins():
-        return _write(lines, today, progress)
-
-
-@contextlib.contextmanager
-def hash_joins() -> Iterator[None]:
-    """Until the end of the block the planner joins by hash.
-
-    The law that no more is reversed than was received looks at the rows of a whole statement at once. Expecting to stop
-    at the first offender, the planner compares every delivery with every new row: 40 seconds for 5,000 of 30,000.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('enable_nestloop', 'off', TRUE)")
-        yield
-        cursor.execute("SELECT set_config('enable_nestloop', 'on', TRUE)")
-
-
-def _write(lines: list[PlannedLine], today: date, progress: Progress) -> dict[str, int]:
     counts = _write_orders(lines) | _write_changes(lines)
     counts |= {"lines_created": 0, "deliveries_created": 0}
     pending = [line for line in lines if line.stored_id is None or line.new_deliveries()]

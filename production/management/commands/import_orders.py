@@ -1,5 +1,6 @@
 """`manage.py import_orders FILE --mapping NAME`: order lines and deliveries from a CSV or XLSX file."""
 
+import io
 import json
 import sys
 import zoneinfo
@@ -37,10 +38,13 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options):
         path, mapping_name = options["file"], options["mapping"]
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without the letters of a file's names
         try:
             mapping = load(mapping_name)
         except ImportProblem as refusal:
-            result = Result(path.name, mapping_name, options["dry_run"], counts=dict.fromkeys(COUNTS, 0))
+            name = path.name.encode(errors="backslashreplace").decode()
+            result = Result(name, mapping_name, options["dry_run"], counts=dict.fromkeys(COUNTS, 0))
             result.problems.refused.append(refusal.problem)
         else:
             result = import_file(
@@ -56,7 +60,8 @@ class Command(BaseCommand):
         if result.is_applied and not options["dry_run"] and any(result.counts[name] for name in COUNTS[:-1]):
             rollups.rebuild()
         self.report(result)
-        if result.problems.refused:
+        # With --skip-bad to leave the refused rows out is what was asked for.
+        if result.problems.refused and not result.is_applied:
             sys.exit(1)
 
     def report(self, result):
@@ -75,7 +80,10 @@ class Command(BaseCommand):
             self.stdout.write(f"Read as {result.detail}.")
         if problems.refused and not result.is_applied:
             self.stdout.write("Nothing was imported.")
-        elif result.dry_run:
+        elif problems.refused:
+            left_out = len(problems.bad_rows | problems.conflict_rows)
+            self.stdout.write(f"Imported without the {left_out:,} refused {'row' if left_out == 1 else 'rows'}.")
+        if result.dry_run and result.is_applied:
             self.stdout.write("Dry run: everything was taken back.")
         self.stdout.write(json.dumps(summary(result), ensure_ascii=False))
 
@@ -91,6 +99,7 @@ def summary(result):
         **result.counts,
         "conflicts": problems.conflicts,
         "bad_rows": len(problems.bad_rows),
+        "left_out_rows": sorted(problems.bad_rows | problems.conflict_rows) if result.is_applied else [],
         "problem_count": len(problems.refused),
         "problems": [problem.as_dict() for problem in problems.refused[:REPORTED]],
         "warning_count": len(problems.warned),
