@@ -7,14 +7,28 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from django.db.models import Count, DecimalField, ExpressionWrapper, F, Func, IntegerField, Q, QuerySet, Sum, Value
+from django.db.models import (
+    Count,
+    DecimalField,
+    ExpressionWrapper,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+)
 from django.db.models.functions import Cast, Coalesce, Greatest
 
 from assessments import grading
 from assessments.models import Evaluation
-from production.models import Inspection, LineOutcome, LotOutcome, MaterialOutcome
+from production.models import Exclusion, Inspection, LineOutcome, LotOutcome, MaterialOutcome
 
 RATIO = DecimalField(max_digits=38, decimal_places=12)
+MEASURES = {"line": "otif", "lot": "defect", "material": "loss"}  # the measure that a row of a kind enters
 SPLITS = {"otif": ("late", "on-time"), "defect": ("defective", "clean"), "loss": ("charged", "within")}
 
 
@@ -26,6 +40,16 @@ class Counted:
     parts: dict[str, int]
     num: Decimal
     den: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What one row does to a rate: numerator and denominator with it and without it, in `currency` where it is money."""
+
+    measure: str
+    counted: tuple[Decimal, Decimal]
+    set_aside: tuple[Decimal, Decimal]
+    currency: str = ""
 
 
 def window(evaluation: Evaluation, measure: str) -> tuple[datetime.date, datetime.date]:
@@ -83,8 +107,58 @@ def not_counted(evaluation: Evaluation, measure: str) -> QuerySet | None:
         if evaluation.category_id:
             seen = seen.filter(lot__line__product__category=evaluation.category_id)
         counting = LotOutcome.objects.filter(factory=evaluation.factory_id).values("inspection_id")
+        aside = Exclusion.objects.in_force().filter(factory=evaluation.factory_id, lot__isnull=False)
+        seen = seen.exclude(lot__in=aside.values("lot"))
         return seen.exclude(pk__in=counting).order_by("-inspected_on", "-pk")
     return None
+
+
+def set_aside(evaluation: Evaluation, measure: str) -> QuerySet:
+    """The exclusions in force whose rows would count in these days (EXC-1), the last decided first."""
+    days = window(evaluation, measure)
+    found = Exclusion.objects.in_force().filter(factory=evaluation.factory_id)
+    if measure == "otif":
+        category = "line__outcome__category"
+        found = found.filter(line__outcome__state=LineOutcome.State.SET_ASIDE, line__outcome__limit_on__range=days)
+    elif measure == "defect":
+        category = "lot__line__product__category"
+        first = Inspection.objects.counting().filter(lot=OuterRef("lot")).values("inspected_on")[:1]
+        found = found.filter(lot__isnull=False).annotate(inspected_on=Subquery(first)).filter(inspected_on__range=days)
+    else:
+        category = "order_material__outcome__category"
+        found = found.filter(order_material__outcome__is_set_aside=True, order_material__outcome__closed_on__range=days)
+    if evaluation.category_id:
+        found = found.filter(**{category: evaluation.category_id})
+    return found.order_by("-decided_on", "-pk")
+
+
+def effect(evaluation: Evaluation, exclusion: Exclusion) -> Effect | None:
+    """What setting the row aside does to today's numbers of these days; None where the row lies in other days."""
+    measure = MEASURES[exclusion.kind]
+    days = window(evaluation, measure)
+    currency = ""
+    if exclusion.line_id:
+        line = LineOutcome.objects.filter(line=exclusion.line_id, limit_on__range=days)
+        line = line.filter(state__in=[LineOutcome.State.COUNTED, LineOutcome.State.SET_ASIDE]).first()
+        row = line and (line.is_otif, 1, line.state == LineOutcome.State.COUNTED)
+    elif exclusion.lot_id:
+        look = Inspection.objects.counting().filter(lot=exclusion.lot_id).first()
+        counts = LotOutcome.objects.filter(lot=exclusion.lot_id).exists()
+        row = look and days[0] <= look.inspected_on <= days[1] and (look.units_defective, look.units_inspected, counts)
+    else:
+        material = MaterialOutcome.objects.filter(
+            order_material=exclusion.order_material_id, closed_on__range=days
+        ).first()
+        currency = material.currency if material else ""
+        row = material and (max(material.value_loss, 0), material.value_net, not material.is_set_aside)
+    if not row:
+        return None
+    adds = (Decimal(row[0]), Decimal(row[1]))
+    sums = _loss_sums(currency) if measure == "loss" else SUMS[measure](evaluation)
+    got = rows(evaluation, measure).order_by().aggregate(num=sums[0], den=sums[1])
+    now = (Decimal(got["num"] or 0), Decimal(got["den"] or 0))
+    counted = now if row[2] else (now[0] + adds[0], now[1] + adds[1])
+    return Effect(measure, counted, (counted[0] - adds[0], counted[1] - adds[1]), currency)
 
 
 def why_not(inspection: Inspection) -> str:
@@ -139,7 +213,7 @@ def _lots(evaluation: Evaluation) -> QuerySet:
 
 def _materials(evaluation: Evaluation) -> QuerySet:
     first, last = window(evaluation, "loss")
-    found = MaterialOutcome.objects.filter(factory=evaluation.factory_id, closed_on__range=(first, last))
+    found = MaterialOutcome.objects.counted().filter(factory=evaluation.factory_id, closed_on__range=(first, last))
     return _scoped(evaluation, found).order_by("-charge", "-value_loss", "-order_material_id")
 
 
@@ -151,8 +225,7 @@ def _parts(measure: str) -> dict[str, Q]:
     }[measure]
 
 
-def _loss_sums(evaluation: Evaluation) -> tuple[Sum, Sum]:
-    currency = (evaluation.measures.get("loss") or {}).get("currency") or ""
+def _loss_sums(currency: str) -> tuple[Sum, Sum]:
     return (
         Sum(Greatest("value_loss", Value(Decimal(0), RATIO)), filter=Q(currency=currency)),
         Sum("value_net", filter=Q(currency=currency)),
@@ -162,5 +235,5 @@ def _loss_sums(evaluation: Evaluation) -> tuple[Sum, Sum]:
 SUMS: dict[str, Callable[[Evaluation], tuple[Any, Any]]] = {
     "otif": lambda _: (Count("pk", filter=Q(is_otif=True)), Count("pk")),
     "defect": lambda _: (Sum(F("critical") + F("major")), Sum("inspected")),
-    "loss": _loss_sums,
+    "loss": lambda evaluation: _loss_sums((evaluation.measures.get("loss") or {}).get("currency") or ""),
 }

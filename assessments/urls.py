@@ -9,6 +9,7 @@ from assessments.views import (
     breaches,
     claims,
     compare,
+    exclusions,
     factories,
     factory_rows,
     grades,
@@ -35,12 +36,17 @@ class ClaimMove(StringConverter):
     regex = "send|accept|dispute|waive|settle"
 
 
+class ExclusionMove(StringConverter):
+    regex = "approve|decline|withdraw|lift"
+
+
 class ActionMove(StringConverter):
     regex = "answer|confirm|return|drop"
 
 
 register_converter(ActionMove, "action_move")
 register_converter(ClaimMove, "claim_move")
+register_converter(ExclusionMove, "exclusion_move")
 register_converter(Period, "period")
 register_converter(MeasureName, "measure")
 
@@ -69,6 +75,10 @@ urlpatterns = [
     path("actions/A-<int:pk>/", actions.action_detail, name="action_detail"),
     path("actions/A-<int:pk>/<action_move:name>/", actions.action_move, name="action_move"),
     path("factories/<str:code>/actions/new/", actions.action_new, name="action_new"),
+    path("exclusions/", exclusions.exclusion_list, name="exclusion_list"),
+    path("exclusions/new/", exclusions.exclusion_new, name="exclusion_new"),
+    path("exclusions/X-<int:pk>/", exclusions.exclusion_detail, name="exclusion_detail"),
+    path("exclusions/X-<int:pk>/<exclusion_move:name>/", exclusions.exclusion_move, name="exclusion_move"),
     path("runs/<int:pk>/", runs.run, name="run"),
     path("policies/", policies.policy_list, name="policy_list"),
     path("policies/new/", policies.policy_new, name="policy_new"),

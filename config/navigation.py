@@ -18,6 +18,7 @@ ENTRIES = [
     ("Compare", "compare", "manager buyer inspector admin", MORE),
     ("Claims", "claim_list", "manager buyer admin contact", MORE),
     ("Actions", "action_list", "manager buyer admin contact", MORE),
+    ("Set aside", "exclusion_list", "manager buyer inspector admin contact", MORE),
     ("Grades", "grade_list", "manager buyer inspector admin contact", MORE),
     ("Policies", "policy_list", "manager admin", MORE),
     ("Administration", "admin:index", "admin", MORE),

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from production import duedates
 from production.errors import BadInput
-from production.models import Delivery, OrderLine
+from production.models import Delivery, Exclusion, OrderLine
 from production.wording import amount, days, days_late, percent, short_day
 
 OK, WATCH, BREACH, FEW, INFO = "ok", "watch", "breach", "no_data", "info"
@@ -23,7 +23,8 @@ OK, WATCH, BREACH, FEW, INFO = "ok", "watch", "breach", "no_data", "info"
 def with_facts(lines: QuerySet) -> QuerySet:
     """The lines with all that `standing` reads: a fixed number of queries for any number of lines."""
     receipts = Prefetch("deliveries", Delivery.objects.order_by("received_on", "id"))
-    return lines.select_related("order__factory", "product", "site", "calendar").prefetch_related(
+    aside = Exists(Exclusion.objects.in_force().filter(line=OuterRef("pk")))
+    return lines.annotate(is_set_aside=aside).select_related("order__factory", "product", "site", "calendar").prefetch_related(
         receipts, "cancellations", "revisions", "calendar__exceptions"
     )
 
@@ -156,6 +157,8 @@ def _say(line: OrderLine, outcome: duedates.Outcome, received: Decimal, today: d
         return FEW, _("No promised day"), _("Counts in no rate: no day was promised.")
     if outcome.excluded:
         return FEW, _("Cancelled"), _("Counts in no rate: we cancelled all of it in time.")
+    if line.is_set_aside:
+        return FEW, _("Set aside"), _("Counts in no rate: two people set it aside.")
     if outcome.otif:
         on_day = {"limit": short_day(outcome.limit, today)}
         return OK, _("On time"), _("Counts as on time: enough had come by %(limit)s.") % on_day

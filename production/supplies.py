@@ -70,4 +70,4 @@ def _result(outcome, supplied, with_prices):
             (_("Unit cost"), money(outcome.unit_cost, outcome.currency, 4)),
             (_("To be charged"), money(half_up(outcome.charge, places), outcome.currency, places)),
         ]
-    return {"rows": rows, "is_beyond": outcome.excess > 0}
+    return {"rows": rows, "is_beyond": outcome.excess > 0, "is_set_aside": outcome.is_set_aside}

@@ -117,7 +117,7 @@ class Side:
             "contact", factory=self.factory, name=self.text(), email=f"{self.text().lower()}@example.com"
         )
         self.make_order(staff["buyer"])
-        self.make_surroundings(staff["admin"])
+        self.make_surroundings(staff["admin"], staff["buyer"])
 
     def text(self):
         """Another text of this factory: QZCANARY-017."""
@@ -172,7 +172,7 @@ class Side:
         self.lost = make.order_material(order=self.closed, material=self.material)
         make.material_movement(100, order_material=self.lost, moved_on=ago(30))
 
-    def make_surroundings(self, admin):
+    def make_surroundings(self, admin, buyer):
         day = judged.ago(1)
         # Orders stay open whatever the grade will be.
         self.override = StandingOverride.objects.create(
@@ -190,6 +190,11 @@ class Side:
             factory=self.factory, title=self.text(), ask=self.text(), due_on=judged.ago(-9), asked_by=admin
         )
         ActionStep.objects.create(action=self.action, what="asked", by=admin, note=self.text())
+        self.exclusion = make.exclusion(line=self.line, reason=self.text(), evidence=self.text(), proposed_by=buyer)
+        make.exclusion(
+            lot=make.lot(line=self.line, code=self.text()), reason=self.text(), on=day, lifted_on=day, decided_by=admin,
+            decision_note=self.text(), lift_reason=self.text(), proposed_by=buyer,
+        )  # fmt: skip
         Watch.objects.create(user=admin, factory=self.factory)
         message = Message.objects.create(
             recipient=self.contact, address=self.contact.email, kind="breach", key=self.text(), thread=self.text(),
@@ -219,6 +224,8 @@ class Side:
             "claim": {"pk": self.claim.pk},
             "action": {"pk": self.action.pk},
             "action_move": {"pk": self.action.pk, "name": "answer"},
+            "exclusion": {"pk": self.exclusion.pk},
+            "exclusion_move": {"pk": self.exclusion.pk, "name": "approve"},
             "run": {"pk": month.pk},
             "move": {"pk": self.claim.pk, "name": "accept"},
             "supplied": {"pk": self.lost.pk},

@@ -76,8 +76,9 @@ def words_of(side):
         f"{side.factory.code}/{side.order.number}/{side.line.number}", f"{side.factory.code}/{side.lot.code}",
         side.lot.code, side.product.code, side.product.name, side.site.code, side.material.code,
         side.delivery.document, side.contact.email, side.contact.name, side.claim.evidence,
+        side.exclusion.reason, side.exclusion.evidence,
     ]  # fmt: skip
-    return [*texts, side.delivery.code, side.inspection.code, side.breach.code, side.claim.code]
+    return [*texts, side.delivery.code, side.inspection.code, side.breach.code, side.claim.code, side.exclusion.code]
 
 
 def never_given(word):
@@ -159,7 +160,7 @@ def test_no_parameter_tells_whether_a_thing_of_another_factory_exists(world, con
             assert not leaks(said(one), word), (name, word)
 
 
-LISTS = ["/factories/", "/orders/", "/deliveries/", "/inspections/", "/claims/"]
+LISTS = ["/factories/", "/orders/", "/deliveries/", "/inspections/", "/claims/", "/exclusions/"]
 NARROWED = {
     "/factories/": ["o=-name", "o=score", "o=breaches", "status=breach", "grade=good", "page=2", "format=csv", "format=xlsx"],
     "/orders/": ["state=all", "state=late", "state=closed", "after=~1", "before=~999999", "state=all&q=a"],
@@ -167,6 +168,7 @@ NARROWED = {
                      "after=2049-01-01~999999", "before=2000-01-01~0", "q=-"],
     "/inspections/": ["verdict=rejected", "format=csv", "format=xlsx", "from=2000-01-01", "after=2049-01-01~999999", "q=-"],
     "/claims/": ["state=all", "state=sent", "state=draft", "page=2"],
+    "/exclusions/": ["state=proposed", "state=lifted", "page=2", "format=csv"],
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import connection, models, transaction
 
 from accounts.models import User
-from assessments.demo import catalogue, judge
+from assessments.demo import asides, catalogue, judge
 from assessments.demo.calendars import CALENDARS
 from assessments.demo.company import Company, build
 from assessments.demo.facts import Line, Order
@@ -123,6 +123,7 @@ class Loader:
         self._people()
         self._orders()
         self._supplies()
+        self._exclusions()
 
     def _calendars(self) -> None:
         known = self._named(WorkingCalendar)
@@ -341,3 +342,9 @@ class Loader:
         """The rows by code, those that exist already as they are."""
         known = self._named(model)
         return known | {row.code: row for row in saved(row for row in rows if row.code not in known)}
+
+    def _exclusions(self) -> None:
+        """A few rows that somebody wants set aside; none where the three people are not all new here."""
+        people = [self.by_role.get(role) for role in ("buyer", "manager", "admin")]
+        if all(people):
+            saved(asides.exclusions(self.day, self.factories, *people))

@@ -35,20 +35,12 @@ def factory_rows(request: HttpRequest, code: str, measure: str) -> HttpResponse:
     stored = stored_like(measure, every)
     window.measures[measure] |= stored
     now = evidence.counted(window, measure, every)
-    left_out = evidence.not_counted(window, measure)
-    part = request.GET.get("counted", "all")
-    if part == "left-out" and left_out is not None:
-        table, found = row_tables.LEFT_OUT[measure], left_out.visible_to(request.user)
-    else:
-        part = part if part in evidence.SPLITS[measure] else "all"
-        table, found = row_tables.COUNTED[measure], evidence.split(measure, every, part)
-    found = found.select_related(*table.related)
+    part, table, found, out = row_tables.choose(window, measure, request.GET.get("counted", "all"), every, request.user)
     if request.GET.get("format") == "csv":
         name = f"{factory.code}-{first}-{last}-{measure}-{part}"
         return csv_answer(name, table.csv_head(money), (table.csv_row(row, factory, money) for row in found))
-    out = left_out.count() if left_out is not None else None
     paginator = Paginator(found, PAGE)
-    paginator.count = out if part == "left-out" else now.parts.get(part, now.every)
+    paginator.count = out[part] if part in out else now.parts.get(part, now.every)
     page = paginator.get_page(request.GET.get("page"))
     rate = percent(now.num / now.den) if now.den else "–"
     return render(
@@ -63,8 +55,11 @@ def factory_rows(request: HttpRequest, code: str, measure: str) -> HttpResponse:
             "rule": wording.rule(measure, {}),
             "tabs": tabs(request, measure, part, now, out),
             "head": table.head(money),
-            "rows": [table.cells(row, factory, money) for row in page.object_list],
-            "explained": row_tables.WHY[part] if part == "left-out" else "",
+            "rows": [
+                table.cells(row, factory, money) | {"exclusion": exclusion}
+                for row, exclusion in row_tables.with_exclusion(page.object_list, request.user)
+            ],
+            "explained": row_tables.WHY.get(part, ""),
             "csv_url": link(request.GET, format="csv", page=None),
             "all_url": link(request.GET, counted="all", page=None),
             "prev_url": link(request.GET, page=page.previous_page_number()) if page.has_previous() else None,

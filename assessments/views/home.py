@@ -19,6 +19,7 @@ from assessments import charts, scorecards, wording
 from assessments.figures import count, day, percent, points, quantity
 from assessments.models import Breach, Evaluation
 from assessments.scorecards import GRADES_WORST_FIRST, Month
+from assessments.views import exclusions
 from assessments.views.breaches import pressing
 from assessments.views.entrance import today
 from factories.models import Factory, WorkingDay
@@ -60,6 +61,7 @@ def manager(user: User) -> dict[str, Any]:
             if states[state]
         ],
         "factory_count": len(standings),
+        "to_decide": exclusions.waiting(user),
         "breaches": breached["rows"],
         "breach_count": breached["count"],
         "in_hand": in_hand(user),

@@ -4,14 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.models import User
 from assessments import evidence
 from assessments.figures import day, money, percent, quantity
+from assessments.models import Evaluation
 from assessments.templatetags.pills import word_pill
 from factories.models import Factory
-from production.models import Inspection, LineOutcome, LotOutcome, MaterialOutcome
+from production.models import Exclusion, Inspection, LineOutcome, LotOutcome, MaterialOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +196,72 @@ LEFT_OUT: dict[str, Table] = {
         Column("inspected", gettext_lazy("of inspected"), lambda r, f: quantity(r.units_inspected), "num"),
     ]),
 }  # fmt: skip
+
+
+def aside(*names: Column) -> Table:
+    """Rows that two people set aside; with the names only for our own people."""
+    return Table(
+        ("line__order", "lot", "order_material__order", "order_material__material", "proposed_by", "decided_by"),
+        lambda row, factory: (row.title, row.get_absolute_url()),
+        gettext_lazy("Row"),
+        [
+            Column("reason", gettext_lazy("Why"), lambda r, f: r.reason, "wide", phone=False),
+            *names,
+            Column("decided_on", gettext_lazy("Set aside on"), lambda r, f: day(r.decided_on)),
+        ],
+    )
+
+
+SET_ASIDE = aside(
+    Column("proposed_by", gettext_lazy("Proposed by"), lambda r, f: str(r.proposed_by)),
+    Column("approved_by", gettext_lazy("Approved by"), lambda r, f: str(r.decided_by)),
+)
+SET_ASIDE_FOR_CONTACTS = aside(Column("approved_by", gettext_lazy("Approved by"), lambda r, f: _("the seller")))
 WHY = {
-    "left-out": gettext_lazy("These rows fall into the same days but are in neither the numerator nor the denominator.")
+    "left-out": gettext_lazy(
+        "These rows fall into the same days but are in neither the numerator nor the denominator."
+    ),
+    "set-aside": gettext_lazy(
+        "These rows would count in these days. One person gave the reason and a second one agreed that they do not."
+    ),
 }
+
+
+def choose(
+    window: Evaluation, measure: str, part: str, every: QuerySet, reader: User
+) -> tuple[str, Table, QuerySet, dict[str, int]]:
+    """The part that is asked for, its table and rows, and how many rows of these days are not counted, by part."""
+    left_out, put_aside = evidence.not_counted(window, measure), evidence.set_aside(window, measure)
+    outside = {"set-aside": put_aside.count()} | ({"left-out": left_out.count()} if left_out is not None else {})
+    if part == "left-out" and left_out is not None:
+        table, found = LEFT_OUT[measure], left_out
+    elif part == "set-aside":
+        table, found = SET_ASIDE_FOR_CONTACTS if reader.role == User.Role.CONTACT else SET_ASIDE, put_aside
+    else:
+        part = part if part in evidence.SPLITS[measure] else "all"
+        table, found = COUNTED[measure], evidence.split(measure, every, part)
+    return part, table, found.visible_to(reader).select_related(*table.related), outside
+
+
+SUBJECTS = {LineOutcome: "line", LotOutcome: "lot", MaterialOutcome: "order_material"}
+
+
+def with_exclusion(found: Sequence[Any], reader: User) -> list[tuple[Any, dict[str, str] | None]]:
+    """Each row beside its link: to the proposal that waits for it, else to a new one for those who may. One query."""
+    name = SUBJECTS.get(type(found[0])) if found else None
+    if name is None:
+        return [(row, None) for row in found]
+    of_row = f"{name}_id"
+    waiting = (
+        Exclusion.objects.visible_to(reader).standing().filter(**{f"{name}__in": [getattr(r, of_row) for r in found]})
+    )
+    links = {getattr(x, of_row): {"url": x.get_absolute_url(), "label": _("Waits to be set aside")} for x in waiting}
+    if reader.proposes_exclusions():
+        new, parameter = reverse("exclusion_new"), name.removeprefix("order_")
+        for row in found:
+            pk = getattr(row, of_row)
+            links.setdefault(pk, {"url": f"{new}?{parameter}={pk}", "label": _("Set aside …")})
+    return [(row, links.get(getattr(row, of_row))) for row in found]
 
 
 def _plain(name: str) -> Callable[[Any, Factory], Any]:
@@ -205,7 +272,16 @@ def _plain(name: str) -> Callable[[Any, Factory], Any]:
 CSV: dict[str, Callable[[Any, Factory], Any]] = {
     **{
         name: _plain(name)
-        for name in ("due_on", "limit_on", "completed_on", "inspected_on", "closed_on", "inspected", "charge")
+        for name in (
+            "due_on",
+            "limit_on",
+            "completed_on",
+            "inspected_on",
+            "closed_on",
+            "inspected",
+            "charge",
+            "decided_on",
+        )
     },
     "counted": lambda r, f: "on time" if r.is_otif else "late",
     "days_late": lambda r, f: r.age,

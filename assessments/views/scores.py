@@ -239,21 +239,14 @@ def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> Ht
     money = sees_money(request.user)
     every = evidence.rows(evaluation, measure)
     now = evidence.counted(evaluation, measure, every)
-    left_out = evidence.not_counted(evaluation, measure)
-    part = request.GET.get("counted", "all")
-    if part == "left-out" and left_out is not None:
-        table = row_tables.LEFT_OUT[measure]
-        found = left_out.select_related(*table.related)
-    else:
-        part = part if part in evidence.SPLITS[measure] else "all"
-        table = row_tables.COUNTED[measure]
-        found = evidence.split(measure, every, part).select_related(*table.related)
+    part, table, found, out = row_tables.choose(
+        evaluation, measure, request.GET.get("counted", "all"), every, request.user
+    )
     if request.GET.get("format") == "csv":
         name = f"{factory.code}-{period}-{measure}-{part}"
         return csv_answer(name, table.csv_head(money), (table.csv_row(row, factory, money) for row in found))
-    out = left_out.count() if left_out is not None else None
     paginator = Paginator(found, PAGE)
-    paginator.count = out if part == "left-out" else now.parts.get(part, now.every)
+    paginator.count = out[part] if part in out else now.parts.get(part, now.every)
     page = paginator.get_page(request.GET.get("page"))
     stored = evaluation.measures[measure]
     return render(
@@ -271,10 +264,13 @@ def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> Ht
             "rule": wording.rule(measure, stored),
             "tabs": tabs(request, measure, part, now, out),
             "head": table.head(money),
-            "rows": [table.cells(row, factory, money) for row in page.object_list],
+            "rows": [
+                table.cells(row, factory, money) | {"exclusion": exclusion}
+                for row, exclusion in row_tables.with_exclusion(page.object_list, request.user)
+            ],
             "differs": evidence.differs(evaluation, measure, now),
             "stored": wording.fraction(measure, stored, money),
-            "explained": row_tables.WHY[part] if part == "left-out" else "",
+            "explained": row_tables.WHY.get(part, ""),
             "csv_url": link(request.GET, format="csv", page=None),
             "score_url": wording.score_url(evaluation),
             "prev_url": link(request.GET, page=page.previous_page_number()) if page.has_previous() else None,
@@ -288,7 +284,9 @@ def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> Ht
     )
 
 
-def tabs(request: HttpRequest, measure: str, part: str, now: evidence.Counted, out: int | None) -> list[dict[str, Any]]:
+def tabs(
+    request: HttpRequest, measure: str, part: str, now: evidence.Counted, out: dict[str, int]
+) -> list[dict[str, Any]]:
     words = {
         "late": _("Late"),
         "on-time": _("On time"),
@@ -299,8 +297,8 @@ def tabs(request: HttpRequest, measure: str, part: str, now: evidence.Counted, o
     }
     bad, good = evidence.SPLITS[measure]
     found = [(bad, words[bad], now.parts[bad]), (good, words[good], now.parts[good]), ("all", _("All"), now.every)]
-    if out:
-        found.append(("left-out", _("Not counted"), out))
+    words = {"left-out": _("Not counted"), "set-aside": _("Set aside")}
+    found += [(name, words[name], out[name]) for name in words if out.get(name)]
     return [
         {"label": word, "url": link(request.GET, counted=name, page=None), "current": name == part, "count": n}
         for name, word, n in found

@@ -179,6 +179,20 @@ class Exclusion(models.Model):
         return self.line or self.lot or self.order_material
 
     @property
+    def title(self):
+        """What the row is called: the code of the line or the lot, or order and material."""
+        if self.order_material_id:
+            return f"{self.order_material.order.number} · {self.order_material.material.name}"
+        return self.subject.code
+
+    @property
+    def order(self):
+        """The purchase order of the row."""
+        if self.order_material_id:
+            return self.order_material.order
+        return (self.line or self.lot.line).order
+
+    @property
     def kind(self):
         """Which of the three it is about: line, lot or material."""
         return "line" if self.line_id else "lot" if self.lot_id else "material"

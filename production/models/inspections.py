@@ -16,6 +16,12 @@ class InspectionQuerySet(OfFactory):
     def newest_first(self):
         return self.order_by("-inspected_on", "-id")
 
+    def counting(self):
+        """Those that may count, best first: of each lot the first one does (DEF-4)."""
+        from_us_first = models.Case(models.When(source=Inspection.Source.RECEIVING, then=2), default=1)
+        fit = self.filter(is_original=True).exclude(stage=Inspection.Stage.INLINE)
+        return fit.exclude(source=Inspection.Source.FACTORY).order_by(from_us_first, "inspected_on", "id")
+
     def with_lot(self):
         return self.select_related("lot__line__order__factory", "lot__line__product", "recorded_by")
 
