@@ -9,11 +9,14 @@ from fractions import Fraction
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from assessments import messages
 from assessments.lifecycle import Rules, Seen, Standing, step
 from assessments.models import Breach, BreachStep, Evaluation, Measure, Policy
+from production.models import Dispute
 
 TENANT = "main"
 CATCH_UP_DAYS = 31
@@ -61,8 +64,22 @@ def review(
             on, night, {evaluation.factory_id for evaluation in evaluations} if not night else None, now
         )
         if not quiet:
-            messages.tell(happened)
+            messages.tell(_without_disputed(happened))
         return [breach for breach, _ in happened]
+
+
+def _without_disputed(happened: Sequence[tuple[Breach, str]]) -> list[tuple[Breach, str]]:
+    """What is told: the lateness of an order is not while one of its lines or deliveries is under an open dispute."""
+    orders = {breach.order_id for breach, _ in happened if breach.event == Breach.Event.LATE_ORDER}
+    if not orders:
+        return list(happened)
+    rows = Dispute.objects.open().filter(Q(line__order__in=orders) | Q(delivery__line__order__in=orders))
+    disputed = set(rows.values_list(Coalesce("line__order", "delivery__line__order"), flat=True))
+    return [
+        (breach, what)
+        for breach, what in happened
+        if breach.event != Breach.Event.LATE_ORDER or breach.order_id not in disputed
+    ]
 
 
 def acknowledge(breach: Breach, user: Any, note: str, on: datetime.date) -> bool:

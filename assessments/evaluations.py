@@ -10,7 +10,7 @@ import zoneinfo
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -275,7 +275,18 @@ def _published_before(judgements: Sequence[Judgement]) -> dict[int, list[dict[st
     return found
 
 
-def publication(judged: Judged, policy: Policy, before: Sequence[dict[str, Any]]) -> tuple[str, bool]:
+class Outcome(Protocol):
+    """What a publication looks at: the score, the grade after the caps, and whether a cap lowered it."""
+
+    @property
+    def score(self) -> Decimal | None: ...
+    @property
+    def raw(self) -> str: ...
+    @property
+    def gated(self) -> bool: ...
+
+
+def publication(judged: Outcome, policy: Policy, before: Sequence[dict[str, Any]]) -> tuple[str, bool]:
     """The grade to publish, and whether it is carried; `before` holds the earlier months, latest first (SCO-6, SCO-9)."""
     last = before[0] if before else None
     previous = last["published_grade"] if last and last["published_grade"] else None

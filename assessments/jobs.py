@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sized
 
 from django.db import connection, transaction
 
-from assessments import breaches, evaluations, messages, verification, windows
+from assessments import breaches, disputes, evaluations, messages, verification, windows
 from assessments.models import Evaluation, JobSlot
 from notifications.models import Heartbeat
 from production import rollups
@@ -33,6 +33,7 @@ def assess(now: datetime.datetime, call_help: CallHelp | None = None) -> int:
         # A crash may undo this commit, but only whole, marks and sums alike; so it need not wait for the disk.
         cursor.execute("SET LOCAL synchronous_commit TO off")
         done = rollups.rebuild()
+        disputes.settle()
     if call_help and len(done.factories) > JUDGED_AT_ONCE:
         call_help(min(PARTS, -(-len(done.factories) // JUDGED_AT_ONCE)) - 1)
     while _judge_some(now):

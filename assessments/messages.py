@@ -15,6 +15,7 @@ from assessments.figures import percent
 from assessments.models import Action, ActionStep, Breach, Claim, ClaimStep, Watch
 from factories.models import Membership
 from notifications import outbox
+from production.models import Dispute
 from production.rollup_sums import half_up
 
 SINGLE_MAILS = 5
@@ -87,6 +88,37 @@ def tell_of_claim(claim: Claim, step: ClaimStep) -> None:
         )
         for user in readers
     )  # fmt: skip
+
+
+def dispute_raised(dispute: Dispute) -> None:
+    """Owes a message to everyone who watches the factory: it disputes a row."""
+    _of_dispute(dispute, _watchers({dispute.factory_id})[dispute.factory_id], "raised", "Disputed")
+
+
+def dispute_answered(dispute: Dispute) -> None:
+    """Owes the answer to the contact who raised the dispute."""
+    _of_dispute(dispute, [dispute.raised_by], "answered", f"Dispute {dispute.get_state_display().lower()}")
+
+
+def _of_dispute(dispute: Dispute, readers: Sequence[User], what: str, word: str) -> None:
+    context = {"dispute": dispute, "word": word, "site_url": settings.SITE_URL, "row": dispute_row(dispute)}
+    context["url"] = settings.SITE_URL + dispute.get_absolute_url()
+    text = render_to_string(f"assessments/mail/dispute_{what}.txt", context)
+    subject = f"[{word}] {context['row']}, {dispute.factory.name}"
+    outbox.owe_many(
+        outbox.draft(
+            user, f"dispute_{what}", f"dispute:{dispute.pk}:{what}", subject, text, thread=f"dispute-{dispute.pk}"
+        )
+        for user in readers
+    )
+
+
+def dispute_row(dispute: Dispute) -> str:
+    """The row that a dispute is about, for a mail."""
+    words = {"line": "order line", "lot": "lot", "delivery": "delivery", "material": "material"}[dispute.kind]
+    if dispute.kind == "material":
+        return f"{words} {dispute.order_material.material.name} of {dispute.order.number}"
+    return f"{words} {dispute.subject.code}"
 
 
 def _contacts(factories: set[int]) -> dict[int, list[User]]:

@@ -190,6 +190,11 @@ class Side:
             factory=self.factory, title=self.text(), ask=self.text(), due_on=judged.ago(-9), asked_by=admin
         )
         ActionStep.objects.create(action=self.action, what="asked", by=admin, note=self.text())
+        self.dispute = make.dispute(line=self.line, reason=self.text(), raised_by=self.contact)
+        make.dispute(
+            delivery=self.delivery, reason=self.text(), raised_by=self.contact, state="declined", answer=self.text(),
+            answered_by=admin, answered_at=timezone.now(),
+        )  # fmt: skip
         self.exclusion = make.exclusion(line=self.line, reason=self.text(), evidence=self.text(), proposed_by=buyer)
         make.exclusion(
             lot=make.lot(line=self.line, code=self.text()), reason=self.text(), on=day, lifted_on=day, decided_by=admin,
@@ -222,6 +227,7 @@ class Side:
             "override": {"code": self.factory.code, "pk": self.override.pk},
             "grade": {"grade": "failing"},
             "claim": {"pk": self.claim.pk},
+            "dispute": {"pk": self.dispute.pk},
             "action": {"pk": self.action.pk},
             "action_move": {"pk": self.action.pk, "name": "answer"},
             "exclusion": {"pk": self.exclusion.pk},

@@ -18,6 +18,7 @@ from production.models import (
     Cancellation,
     DateRevision,
     Delivery,
+    Dispute,
     Exclusion,
     Inspection,
     Lot,
@@ -204,6 +205,16 @@ def exclusion(*, on=None, lifted_on=None, **fields):
         fields.setdefault("lift_reason", "The forwarder was on time after all")
         fields |= {"lifted_by": decider, "lifted_at": moment, "lifted_on": lifted_on}
     return Exclusion.objects.create(factory_id=subject.factory_id, **fields)
+
+
+def dispute(**fields):
+    """An open dispute of `line`, `lot`, `delivery` or `order_material` (a new line if none), raised by a contact."""
+    subject = next((fields[name] for name in ("line", "lot", "delivery", "order_material") if fields.get(name)), None)
+    if subject is None:
+        subject = fields["line"] = new_line()
+    fields.setdefault("reason", "The dock was closed that day")
+    fields["raised_by"] = fields.get("raised_by") or user("contact", factory=subject.factory)
+    return Dispute.objects.create(factory_id=subject.factory_id, **fields)
 
 
 def material(**fields):

@@ -51,14 +51,15 @@ def sent(rule, world):
         "delivery_take_back": {"reason": "wrong line"},
         "inspection_new": {"do": "save", "stage": "final", "source": "buyer", "inspected_on": today, "original": "no",
                            "units_inspected": "10", "verdict": "accepted", "note": "as agreed"},
+        "dispute_new": {"reason": "the dock was closed"},
+        "dispute_answer": {"how": "declined", "answer": "it was open"},
         "exclusion_new": {"reason": "the forwarder was late"},
         "account_reset_password": {"email": "nobody@example.com"},
         "account_login": {"login": "nobody@example.com", "password": "not the right one"},
     }  # fmt: skip
-    query = {
-        "inspection_new": f"?lot={ours.factory.code}/{ours.lot.code}",
-        "exclusion_new": f"?lot={ours.lot.pk}",
-    }.get(rule.name, "")
+    lot = f"?lot={ours.factory.code}/{ours.lot.code}"
+    queries = {"inspection_new": lot, "dispute_new": lot, "exclusion_new": f"?lot={ours.lot.pk}"}
+    query = queries.get(rule.name, "")
     return query, forms.get(rule.name, {"x": "1"})
 
 

@@ -198,6 +198,13 @@ CHECKS = [
             {"lift_reason": " "}, {"lifted_by_id": None}, {"lifted_on": make.day("2026-11-19")}, {"state": "approved"},
         ], "A decision has a person and a day; what is lifted also has a reason."),
     Law("exclusion_within_calendar", lambda: make.exclusion(on=make.day("2026-11-20")), outside("decided_on"), DAYS),
+    Law("dispute_has_one_subject", make.dispute, [{"line_id": None}],
+        "Choose one order line, one lot, one delivery or one material of an order."),
+    Law("dispute_has_a_reason", make.dispute, [{"reason": ""}, {"reason": " \n"}], "Say what is not right."),
+    Law("dispute_says_who_answered_what", make.dispute, [
+            {"state": "upheld"}, {"state": "declined"}, {"state": "withdrawn"}, {"state": "other"}, {"answered_at": MOMENT},
+            {"withdrawn_at": MOMENT}, {"state": "declined", "answered_at": MOMENT, "answer": "No"},
+        ], "An answer has a person, a moment and a text."),
     Law("something_was_inspected", lambda: make.inspection(inspected=5), [{"units_inspected": 0}], "At least one unit must be inspected."),
     Law("defective_within_inspected", lambda: make.inspection(inspected=5), [
             {"units_critical": 6}, {"units_major": 6}, {"units_minor": 6}, {"units_critical": 2, "units_major": 2, "units_minor": 2},
@@ -268,6 +275,12 @@ NEVER_TWO = [
         "There is already an exclusion of this row."),
     Law("one_standing_exclusion_per_order_material", lambda: make.exclusion(order_material=make.order_material()),
         ["order_material_id", "factory_id"], "There is already an exclusion of this row."),
+    Law("one_open_dispute_per_line", make.dispute, ["line_id", "factory_id"], "This row is disputed already."),
+    Law("one_open_dispute_per_lot", lambda: make.dispute(lot=make.lot()), ["lot_id", "factory_id"], "This row is disputed already."),
+    Law("one_open_dispute_per_delivery", lambda: make.dispute(delivery=make.delivery()), ["delivery_id", "factory_id"],
+        "This row is disputed already."),
+    Law("one_open_dispute_per_order_material", lambda: make.dispute(order_material=make.order_material()),
+        ["order_material_id", "factory_id"], "This row is disputed already."),
     Law("one_policy_per_scope_and_day", policy, ["factory_id", "effective_from"],
         "There is already a version for this scope from that day."),
     Law("one_live_breach_per_key", lambda: breach(key=str(next(make.numbers))), ["key"], "This breach is already open."),
@@ -501,6 +514,14 @@ CARRIED = [
         other_factory,
         "order_material__order",
     ),
+    ("dispute_of_its_lines_factory", make.dispute, other_factory, "line__order"),
+    ("dispute_of_its_lots_factory", lambda: make.dispute(lot=make.lot()), other_factory, "lot__line__order"),
+    (
+        "dispute_of_its_materials_factory",
+        lambda: make.dispute(order_material=make.order_material()),
+        other_factory,
+        "order_material__order",
+    ),
     ("delivery_in_a_lot_of_its_line", make.delivery, foreign_lot, ""),
     ("reversal_bears_its_receipts_day", a_reversal, other_day, ""),
 ]
@@ -702,6 +723,27 @@ def test_what_was_proposed_and_decided_stays_as_it_is():
     make.exclusion(line=lifted.line)
 
 
+@pytest.mark.django_db
+def test_what_was_disputed_and_answered_stays_as_it_is():
+    sentence = "What was disputed and answered stays as it is. Raise another dispute."
+    ways = [way for way in WAYS if way is not by_bulk_create]
+    answer = {"answer": "No", "answered_by": make.user(), "answered_at": MOMENT}
+    waiting, declined = make.dispute(), make.dispute(state="declined", **answer)
+    withdrawn = make.dispute(state="withdrawn", withdrawn_at=MOMENT)
+    for row, values in [
+        (waiting, {"reason": "Another"}), (waiting, {"raised_by_id": make.user("contact").pk}), (declined, {"answer": "Yes"}),
+        (declined, {"state": "upheld"}), (declined, {"state": "open", "answered_at": None}),
+        (withdrawn, {"state": "open", "withdrawn_at": None}),
+    ]:  # fmt: skip
+        for way in ways:
+            assert refused(lambda way=way, row=row, values=values: way(row, values)) == ("dispute_is_kept", sentence), (
+                way.__name__,
+                values,
+            )
+    by_update(waiting, {"state": "withdrawn", "withdrawn_at": MOMENT})
+    make.dispute(line=waiting.line)
+
+
 # Races: two people, each within the law, together beyond it
 
 
@@ -878,6 +920,15 @@ def a_row_of_each():
         make.exclusion(**{name: row}, **over)
         for name, row in (("line", line), ("lot", lot), ("order_material", supplied))
     ]
+    answered = {
+        "state": "upheld",
+        "answer": "Yes",
+        "answered_by": boss,
+        "answered_at": MOMENT,
+        "exclusion": exclusions[0],
+    }
+    for name, row in (("line", line), ("lot", lot), ("delivery", receipt), ("order_material", supplied)):
+        make.dispute(**{name: row}, raised_by=person, **answered)
     for kind, quantity in (("issue", 200), ("return", 10), ("scrap", 3), ("transfer_in", 5), ("transfer_out", 4)):
         make.material_movement(quantity, order_material=supplied, kind=kind, salvage_unit=1)
     found = evaluation(factory=factory, category=factory.category)
@@ -962,7 +1013,7 @@ HOMES = {  # where each kind of trigger is tested
     r"returned_within_issued_(insert|update|delete)": "here",
     r"line_covers_cancelled_update": "here",
     r"to_judge_(insert|update)": "tests/test_jobs.py",
-    r"(first_commitment_is_frozen|exclusion_is_kept)": "here",
+    r"(first_commitment_is_frozen|exclusion_is_kept|dispute_is_kept)": "here",
 }
 
 

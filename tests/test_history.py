@@ -41,6 +41,7 @@ from production.models import (
     DateRevision,
     Delivery,
     DeliveryOutcome,
+    Dispute,
     Exclusion,
     FactoryDay,
     Inspection,
@@ -65,7 +66,7 @@ TRACKED = {
     Category,
     User, WorkingCalendar, CalendarException, Factory, Contact, Membership, StandingOverride, Site, Product, Material, BillOfMaterials,
     BillLine, PurchaseOrder, OrderLine, Cancellation, DateRevision, OrderMaterial, Lot, Delivery, Inspection, MaterialMovement, Breach,
-    Watch, Policy, Claim, Action, GradeConsequence, Exclusion,
+    Watch, Policy, Claim, Action, GradeConsequence, Exclusion, Dispute,
 }  # fmt: skip
 DERIVED = {
     WorkingDay: "numbered by triggers from the calendar and its exceptions",

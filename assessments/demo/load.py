@@ -11,7 +11,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import connection, models, transaction
 
 from accounts.models import User
-from assessments.demo import asides, catalogue, judge
+from assessments.demo import asides, catalogue, judge, objections
 from assessments.demo.calendars import CALENDARS
 from assessments.demo.company import Company, build
 from assessments.demo.facts import Line, Order
@@ -78,6 +78,7 @@ def load(day: datetime.date, now: datetime.datetime, scale: int = 1) -> bool:
             analyze(*SUMS)
         if company or not Evaluation.objects.filter(factory__in=demo).exists():
             judge.judge(day, now)
+            objections.follow(day, now, list(demo.values_list("pk", flat=True)))
             ToJudge.objects.all().delete()  # it has just been done
     return fresh
 

@@ -15,6 +15,7 @@ from production.models import (
     DateRevision,
     Delivery,
     DeliveryOutcome,
+    Dispute,
     Exclusion,
     FactoryDay,
     Inspection,
@@ -31,7 +32,7 @@ from production.models import (
 
 # Children first: each model goes in few statements, so that its marks and history cost few statements too.
 OF_FACTORY: list[type[models.Model]] = [
-    Watch, Action, Breach, Claim, Evaluation, Exclusion, MaterialOutcome, LotOutcome, DeliveryOutcome, LineOutcome, FactoryDay,
+    Watch, Action, Breach, Claim, Evaluation, Dispute, Exclusion, MaterialOutcome, LotOutcome, DeliveryOutcome, LineOutcome, FactoryDay,
     MaterialMovement, OrderMaterial, Inspection,
 ]  # fmt: skip
 
@@ -52,7 +53,7 @@ def remove() -> dict[str, int]:
         people = list(own(*SHARED[0]).values_list("pk", flat=True)) if demo else []
         threads = [
             f"{model._meta.model_name}-{pk}"
-            for model in (Breach, Claim, Action)
+            for model in (Breach, Claim, Action, Dispute)
             for pk in model.objects.filter(factory__in=demo).values_list("pk", flat=True)
         ]
         gone(Message.objects.filter(models.Q(recipient__in=people) | models.Q(thread__in=threads)))

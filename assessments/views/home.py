@@ -19,7 +19,7 @@ from assessments import charts, scorecards, wording
 from assessments.figures import count, day, percent, points, quantity
 from assessments.models import Breach, Evaluation
 from assessments.scorecards import GRADES_WORST_FIRST, Month
-from assessments.views import exclusions
+from assessments.views import disputes, exclusions
 from assessments.views.breaches import pressing
 from assessments.views.entrance import today
 from factories.models import Factory, WorkingDay
@@ -61,6 +61,7 @@ def manager(user: User) -> dict[str, Any]:
             if states[state]
         ],
         "factory_count": len(standings),
+        "disputes": disputes.waiting(user),
         "to_decide": exclusions.waiting(user),
         "breaches": breached["rows"],
         "breach_count": breached["count"],
@@ -76,6 +77,7 @@ def manager(user: User) -> dict[str, Any]:
 def buyer(user: User) -> dict[str, Any]:
     breached = breaches(user)
     return {
+        "disputes": disputes.waiting(user),
         "late": lines(user, late=True),
         "due": lines(user, late=False),
         "breaches": breached["rows"],
@@ -150,6 +152,7 @@ def contact(user: User) -> dict[str, Any]:
     ]
     return {
         "cards": cards,
+        "disputes": disputes.waiting(user),
         "late": lines(user, late=True),
         "due": lines(user, late=False),
         "data_as_of": scorecards.newest_moment(standings),

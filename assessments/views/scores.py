@@ -11,10 +11,11 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from assessments import charts, evidence, wording
+from assessments import charts, evidence, moves, wording
 from assessments.figures import day, month_end, percent, plain_percent, points
 from assessments.filters import link
 from assessments.models import Evaluation
+from assessments.views import change, disputes
 from assessments.views import rows as row_tables
 from assessments.views.csvs import csv_answer
 from assessments.views.entrance import BUSINESS, POLICY, factory_or_404, open_to, sees_money
@@ -63,7 +64,7 @@ def score_detail(request: HttpRequest, code: str, period: str) -> HttpResponse:
         .order_by("-revision")
         .values("revision", "kind", "computed_at", "score", "raw_grade")[:REVISIONS]
     )
-    before = previous(evaluation)
+    found = moves.explain(evaluation)
     return render(
         request,
         "assessments/score_detail.html",
@@ -78,10 +79,7 @@ def score_detail(request: HttpRequest, code: str, period: str) -> HttpResponse:
             "gates": [wording.gate(gate) for gate in evaluation.gates],
             "flags": [wording.flag(flag) for flag in evaluation.flags],
             "grades": grades(evaluation),
-            "changes": changes(before, evaluation, money) if before else [],
-            "before": wording.period_name(before) if before else "",
-            "before_url": wording.score_url(before) if before else "",
-            "before_policy": before.policy if before and before.policy_id != evaluation.policy_id else None,
+            "change": change.shown(found, request.user) if found else None,
             "revisions": [
                 row
                 | {
@@ -196,40 +194,6 @@ def bands(evaluation: Evaluation) -> str:
     }
 
 
-def previous(evaluation: Evaluation) -> Evaluation | None:
-    """The judgement before: the revision before, else the newest of an earlier day of the same kind and scope."""
-    same = Evaluation.objects.filter(
-        factory=evaluation.factory_id, category=evaluation.category_id, kind=evaluation.kind
-    )
-    same = same.select_related("policy__factory", "policy__category", "category")
-    if evaluation.revision > 1:
-        found = same.filter(as_of=evaluation.as_of, revision__lt=evaluation.revision).order_by("-revision").first()
-    else:
-        found = same.filter(as_of__lt=evaluation.as_of).order_by("-as_of", "-revision").first()
-    if found:
-        found.factory = evaluation.factory
-    return found
-
-
-def changes(before: Evaluation, now: Evaluation, money: bool) -> list[dict[str, str]]:
-    """Measure by measure what was, what is, and by how much the part of the score moved."""
-    found = []
-    for name in wording.MEASURES:
-        old, new = before.measures.get(name) or {}, now.measures[name]
-        moved = Decimal(new.get("adds") or 0) - Decimal(old.get("adds") or 0)
-        found.append(
-            {
-                "label": wording.label(name),
-                "old": wording.fraction(name, old or None, money),
-                "new": wording.fraction(name, new, money),
-                "old_rate": percent(old["rate"]) if old.get("rate") is not None else "–",
-                "new_rate": percent(new["rate"]) if new.get("rate") is not None else "–",
-                "moved": f"{'+' if moved > 0 else '−' if moved < 0 else '±'}{points(abs(moved))}",
-            }
-        )
-    return found
-
-
 @require_safe
 @open_to(BUSINESS)
 def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> HttpResponse:
@@ -249,6 +213,7 @@ def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> Ht
     paginator.count = out[part] if part in out else now.parts.get(part, now.every)
     page = paginator.get_page(request.GET.get("page"))
     stored = evaluation.measures[measure]
+    disputed = disputes.on_rows(page.object_list, measure, factory, request.user)
     return render(
         request,
         "assessments/score_rows.html",
@@ -265,7 +230,8 @@ def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> Ht
             "tabs": tabs(request, measure, part, now, out),
             "head": table.head(money),
             "rows": [
-                table.cells(row, factory, money) | {"exclusion": exclusion}
+                table.cells(row, factory, money)
+                | {"dispute": disputed.get(disputes.key(row, measure)), "exclusion": exclusion}
                 for row, exclusion in row_tables.with_exclusion(page.object_list, request.user)
             ],
             "differs": evidence.differs(evaluation, measure, now),

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from production.forms.fields import CountField, DayField
+from production.lateness import is_published
 from production.models import Inspection, Lot
 from production.permission import strictness
 from production.placing import severity_of
@@ -45,6 +46,10 @@ class InspectionForm(forms.ModelForm):
     verdict = forms.ChoiceField(
         label=gettext_lazy("Verdict"), choices=Inspection.Verdict.choices, widget=forms.RadioSelect, required=False
     )
+    late_reason = forms.CharField(
+        label=gettext_lazy("Why is it recorded only now?"), max_length=200, required=False,
+        help_text=gettext_lazy("Only for a day of a month that is over: its grade is published."),
+    )  # fmt: skip
     idem = forms.UUIDField(widget=forms.HiddenInput, required=False)
 
     class Meta:
@@ -100,6 +105,8 @@ class InspectionForm(forms.ModelForm):
 
     def clean(self):
         data = super().clean()
+        if data.get("inspected_on") and not data.get("late_reason") and is_published(data["inspected_on"], self.today):
+            self.add_error("late_reason", _("The grade of that month is published. Say why it is recorded only now."))
         for name in ("units_critical", "units_major", "units_minor", "units_material_fault"):
             if name not in self.errors:
                 data[name] = data.get(name) or 0
@@ -159,6 +166,9 @@ class InspectionForm(forms.ModelForm):
             quantity=made.lot_quantity or None,
         )  # fmt: skip
         made.severity = self.severity
+        if self.cleaned_data["late_reason"]:
+            later = _("Recorded later: %(reason)s") % {"reason": self.cleaned_data["late_reason"]}
+            made.note = "\n".join(filter(None, [made.note, later]))
         made.is_original = self.cleaned_data["original"] == "yes"
         made.inspected_at = self.now if made.inspected_on == self.today else None
         if made.units_material_fault and self.cleaned_data.get("approved"):

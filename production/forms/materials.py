@@ -9,8 +9,10 @@ from django.utils.translation import gettext_lazy
 
 from production.errors import BadInput
 from production.forms.fields import read_quantity
-from production.forms.orders import PastDayField, PriceField
+from production.forms.orders import PastDayField, PriceField, today
+from production.lateness import is_published
 from production.models import Material, MaterialMovement, OrderMaterial, PurchaseOrder
+from production.placing import add_note
 from production.reconcile import UNITS, convert
 
 Kind = MaterialMovement.Kind
@@ -44,6 +46,11 @@ class MovementForm(forms.Form):
         help_text=gettext_lazy("Only for a transfer."),
     )  # fmt: skip
     document = forms.CharField(label=gettext_lazy("Document number"), max_length=80, required=False)
+    late_reason = forms.CharField(
+        label=gettext_lazy("Why is it entered only now?"), max_length=200,
+        help_text=gettext_lazy("The order closed in a month whose grade is published."),
+        error_messages={"required": gettext_lazy("The grade of that month is published. Say why it is entered only now.")},
+    )  # fmt: skip
     again = forms.BooleanField(label=gettext_lazy("Yes, a second movement"), required=False)
 
     def __init__(self, *args, order: PurchaseOrder, **kwargs):
@@ -56,6 +63,8 @@ class MovementForm(forms.Form):
         self.fields["quantity"].widget.attrs |= {"inputmode": "decimal", "autocomplete": "off", "class": "w-s"}
         self.fields["unit"].widget.attrs["class"] = "w-s"
         self.fields["document"].is_optional = True
+        if order.closed_on is None or not is_published(order.closed_on, today()):
+            del self.fields["late_reason"]
         if not self.is_bound:
             self.fields["again"].widget = forms.HiddenInput()
 
@@ -122,6 +131,8 @@ class MovementForm(forms.Form):
     def save(self) -> MaterialMovement:
         """The caller holds the lock of the order."""
         data = self.cleaned_data
+        if data.get("late_reason"):
+            add_note(self.order, _("Material entered later: %(reason)s") % {"reason": data["late_reason"]})
         if data["kind"] == TRANSFER:
             self.write(data["other"], Kind.TRANSFER_IN, unit_cost=data["average"])
             return self.write(self.order, Kind.TRANSFER_OUT)

@@ -11,9 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from factories.models import Factory
+from production.currencies import CURRENCIES
 from production.duedates import due_from_cycle
 from production.forms.fields import DayField, QuantityField, counts_whole, read_quantity
 from production.forms.placing import PlacingForm
+from production.lateness import is_published
 from production.models import Cancellation, DateRevision, OrderLine, Product, PurchaseOrder, Site
 from production.placing import add_note
 from production.wording import amount, day
@@ -92,7 +94,10 @@ class OrderForm(PlacingForm, forms.ModelForm):
         return cycle
 
     def clean_currency(self):
-        return self.cleaned_data["currency"].upper()
+        currency = self.cleaned_data["currency"].upper()
+        if currency not in CURRENCIES:
+            raise forms.ValidationError(_("%(code)s is no currency of ISO 4217.") % {"code": currency})
+        return currency
 
     def clean(self):
         data = super().clean()
@@ -359,6 +364,12 @@ class CloseOrderForm(forms.Form):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["reason"].is_optional = True
+
+    def clean(self):
+        data = super().clean()
+        if data.get("closed_on") and not data.get("reason") and is_published(data["closed_on"], today()):
+            self.add_error("reason", _("The grade of that month is published. Say why it is closed only now."))
+        return data
 
     def save(self, order):
         order.closed_on = self.cleaned_data["closed_on"]

@@ -1,5 +1,6 @@
 from production.models.calendars import MarkedCalendar, MarkedException
 from production.models.deliveries import Delivery, Lot
+from production.models.disputes import Dispute
 from production.models.exclusions import Exclusion
 from production.models.inspections import Inspection
 from production.models.materials import MaterialMovement
@@ -34,6 +35,7 @@ __all__ = [
     "DateRevision",
     "Delivery",
     "DeliveryOutcome",
+    "Dispute",
     "Exclusion",
     "FactoryDay",
     "GraceUnit",

@@ -111,6 +111,8 @@ def delivery_detail(request, pk):
         "may_undo": may_undo(request.user, delivery, timezone.now()) and still > 0,
         "may_correct": request.user.writes_orders() and still > 0 and delivery == receipt,
         "may_inspect": request.user.writes_inspections() and still > 0,
+        "dispute": receipt.disputes.open().first(),
+        "may_dispute": request.user.role == request.user.Role.CONTACT,
         "late": _lateness(delivery, where),
         "order_url": reverse("order_detail", args=[line.order.factory.code, line.order.number]),
         "draft": f"delivery:{request.user.pk}:{full_code(line)}",
