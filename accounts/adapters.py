@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from dataclasses import dataclass
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -9,9 +10,21 @@ from cryptography.fernet import Fernet
 from django.conf import settings
 
 
+@dataclass(frozen=True)
+class House:
+    """How our mails name us: by our name, and by the address that people know."""
+
+    domain: str
+    name: str = "Plumbline"
+
+
 class ClosedSignUpAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request):
         return False
+
+    def send_mail(self, template_prefix, email, context):
+        """Without this the mails would bear the host of the request as our name."""
+        super().send_mail(template_prefix, email, {**context, "current_site": House(settings.SITE_URL)})
 
 
 def _fernet() -> Fernet:

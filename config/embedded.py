@@ -29,6 +29,7 @@ from pathlib import Path
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = BASE_DIR / "var"
 NAME = "plumbline"
+NEW_DATA, KEPT_DATA = 500_000_000, 100_000_000  # free bytes without which the servers are not started
 THROWAWAY_POSTGRES = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "2GB"}
 
 
@@ -195,9 +196,12 @@ class Postgres(Process):
         done = subprocess.run(
             [*self.as_other_user(), *map(str, argv)], input=text, capture_output=True, text=True, cwd="/", check=False
         )
-        if done.returncode:
-            said = (done.stderr or done.stdout).strip().splitlines()
-            raise EmbeddedError(f"PostgreSQL could not make its data directory: {said[-1] if said else 'no message'}")
+        said = (done.stderr or done.stdout).strip().splitlines()
+        # A server in single-user mode reports an error and still ends with 0.
+        wrong = [line for line in said if any(sign in line.lower() for sign in ("error:", "fatal:", "panic:"))]
+        if done.returncode or wrong:
+            last = (wrong or said or ["no message"])[0]
+            raise EmbeddedError(f"PostgreSQL could not make its data directory: {last}")
 
     def ready(self):
         """postmaster.pid names our child and says `ready`, so it cannot be somebody else's server that answers."""
@@ -374,11 +378,18 @@ SHARERS = VAR / "sharers.lock"  # held (shared) by each process that uses anothe
 NOTE = VAR / "servers.json"  # who the owner is, and the two URLs
 
 
+def check_disk(place, needed):
+    """EmbeddedError where fewer than `needed` bytes are free."""
+    if (free := shutil.disk_usage(place).free) < needed:
+        raise EmbeddedError(f"Only {free // 10**6} MB are free in {place}; {needed // 10**6} MB are needed.")
+
+
 class Owned:
     """The right to the data under var/ and the two servers on it, until `release`."""
 
     def __init__(self, what):
         VAR.mkdir(exist_ok=True)
+        check_disk(VAR, KEPT_DATA if (VAR / "postgres" / "PG_VERSION").exists() else NEW_DATA)
         self.lock = LOCK.open("a")
         os.set_inheritable(self.lock.fileno(), True)
         try:

@@ -88,6 +88,26 @@ class TestLines:
         (line,) = done.stderr.splitlines()
         assert line.startswith("dev: The package index cannot be reached: check the network")
 
+    def test_a_full_disk_is_one_line(self, tmp_path, installed_clone):
+        script = (
+            "import runpy, shutil, sys; place = sys.argv[1]; sys.argv = [place, 'demo']\n"
+            "usage = shutil.disk_usage; shutil.disk_usage = lambda path: usage(path)._replace(free=4_000_000)\n"
+            "runpy.run_path(place, run_name='__main__')"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(installed_clone / "dev")],
+            env=environment(PORT=str(free_port())), capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (
+            1, f"dev: Only 4 MB are free in {installed_clone / 'var'}; 500 MB are needed.\n",
+        )  # fmt: skip
+
+    def test_a_place_that_cannot_be_written_is_one_line(self, installed_clone):
+        (installed_clone / "var").write_text("in the way")
+        done = dev("demo", cwd=installed_clone, PORT=str(free_port()))
+        assert done.returncode == 1
+        assert done.stderr == f"dev: File exists: {installed_clone / 'var'}\n"
+
     def test_stop_without_a_demo(self, installed_clone):
         assert dev("stop", cwd=installed_clone).stdout == "Nothing is running.\n"
 
@@ -126,7 +146,7 @@ def process_of(redis_url):
 
 
 class Demo:
-    def __init__(self, place):
+    def __init__(self, place, **options):
         self.place, self.port = place, free_port()
         self.output = place.parent / "demo.log"
         with self.output.open("w") as output:
@@ -137,6 +157,7 @@ class Demo:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                **options,
             )
 
     def said(self):
@@ -185,6 +206,8 @@ class TestDemo:
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
         run = Path(demo.note()["run"])
         assert stat.S_IMODE(run.stat().st_mode) == 0o700
+        with urllib.request.urlopen(f"http://127.0.0.1:{demo.port}/healthz") as answer:
+            assert json.load(answer)["status"] == "ok"
 
         # Another command shares its servers; another demo does not start.
         shared = dev("manage", "shell", "-c", URL_OF_REDIS, cwd=demo.place)
@@ -203,11 +226,11 @@ class TestDemo:
         # Killed outright it leaves nothing behind, and the next one tidies up after it.
         demo.process.kill()
         assert demo.gone_within(20)
-        again = Demo(demo.place)
+        again = Demo(demo.place, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
         again.wait_for("Ctrl-C stops everything", 60)
         assert not run.exists()
         run = Path(again.note()["run"])
-        assert dev("stop", cwd=demo.place).stdout == "Stopped.\n"
+        again.process.send_signal(signal.SIGINT)  # started with `&`, it had SIGINT ignored
         assert again.process.wait(30) == 0
         assert not held(demo.place)
         assert not run.exists()
@@ -228,6 +251,8 @@ class TestDemo:
                 assert f"\n{role} " in demo.said()
             count = "from factories.models import Factory; print(Factory.objects.count() > 10)"
             assert dev("manage", "shell", "-c", count, cwd=demo.place).stdout.endswith("True\n")
+            assert dev("stop", cwd=demo.place).stdout == "Stopped.\n"
+            assert demo.process.wait(30) == 0
         finally:
             demo.process.terminate()
             demo.process.wait(60)
