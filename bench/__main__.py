@@ -1,4 +1,4 @@
-"""`./dev bench` measures what keeping the sums up costs, side by side in one run; `docs/speed.md` explains the table.
+"""`./dev bench` measures what keeping the sums up costs, side by side in one run; `docs/speed.md` explains the tables.
 
 It fills the database that DATABASE_URL names, which must be empty, and leaves it filled. `./dev bench` gives it a server of
 its own with the durability of production and deletes that afterwards.
@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import sys
+from typing import Any
 
 import django
 
@@ -16,7 +17,7 @@ django.setup()
 
 from django.conf import settings  # noqa: E402
 
-from bench import figures, world  # noqa: E402
+from bench import figures, growth, pages, workers, world  # noqa: E402
 
 
 def main() -> None:
@@ -27,19 +28,42 @@ def main() -> None:
     parser.add_argument(
         "--repeats", type=int, default=3, help="rounds; every round measures everything once (default 3)"
     )
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--pages", action="store_true", help="only the pages, against a bare page")
+    kind.add_argument("--workers", action="store_true", help="one change set worked off by one and by two workers")
+    kind.add_argument(
+        "--compare", nargs="+", metavar="SIZE", help="sellers of several sizes in turns: 1M, 15y (5M lines), 200k/5y"
+    )
+    parser.add_argument("--changes", type=int, default=20_000, help="changed deliveries for --workers (default 20,000)")
     options = parser.parse_args()
     if not world.is_empty():
         sys.exit("bench: this database has factories in it; name an empty one in DATABASE_URL, or use ./dev bench.")
     size = world.Size(options.lines, options.factories, options.years)
-    measured = figures.measure(size, options.repeats)
-    print()
-    print(figures.table(measured))
-    path = settings.BASE_DIR / "var" / "bench" / "results.json"
+    if options.compare:
+        finish("compare", growth.measure(options.compare, options.factories, options.repeats), growth.table)
+    elif options.workers:
+        finish("workers", workers.measure(size, options.changes, options.repeats), workers.table)
+    elif options.pages:
+        figures.build_judged(size)
+        finish("pages", pages.measure(size.today, options.repeats), pages.table)
+    else:
+        measured = figures.measure(size, options.repeats, lambda so_far: save("sums", so_far))
+        finish("sums", measured, figures.table)
+        if any(measured["differences"].values()):
+            sys.exit("bench: some results differ from the reference.")
+
+
+def save(name: str, measured: dict[str, Any]) -> str:
+    """Writes what was measured as JSON; the path."""
+    path = settings.BASE_DIR / "var" / "bench" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(measured, indent=2) + "\n")
-    print(f"\nWritten to {path}")
-    if measured["differences"]:
-        sys.exit(f"bench: {measured['differences']} sums differ from the reference.")
+    return str(path)
+
+
+def finish(name: str, measured: dict[str, Any], table: Any) -> None:
+    path = save(name, measured)
+    print(f"\n{table(measured)}\n\nWritten to {path}")
 
 
 main()

@@ -12,13 +12,14 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from assessments import evaluations, jobs
-from bench import reference, world
+from assessments import evaluations, jobs, window_sums
+from bench import duck, reference, world
 from production import rollups
 
 MONTHS = 36
 SINGLE_CHANGES = 15  # changes of one delivery in a round
-SHARE_SCATTERED = 1000  # one delivery of so many
+SCATTERED = {"0.1 %": 1000, "1 %": 100, "5 %": 20, "20 %": 5, "50 %": 2}  # one delivery of so many
+LOOPED = 10  # one factory of so many is measured in the loop over factories
 BULK_ROWS, BULK_BATCH = 100_000, 5_000
 TRIGGERS = {
     "plain insert": [],
@@ -74,40 +75,104 @@ def processor_seconds(server: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def measure(size: world.Size, repeats: int) -> dict[str, Any]:
-    """Builds the world and takes every figure `repeats` times."""
-    times = Times()
-    print(f"Building {size.factories} factories with {size.lines:,} order lines over {size.years} years", flush=True)
-    world.build(size)
+def measure(size: world.Size, repeats: int, save: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Builds the world and takes every figure `repeats` times; what is measured so far is saved after each round."""
+    times, counts, differences = Times(), {}, {}
+    build(size)
     reference.create()
-    statements = 0
-    # Once untimed: caches, and the statistics of the tables that this fills.
-    rollups.rebuild_all()
-    run("VACUUM (ANALYZE)")
-    run("CHECKPOINT")
-    for number in range(1, repeats + 1):
-        print(f"Round {number} of {repeats}", flush=True)
-        times.next_round()
-        pair = [("reference", reference.fill), ("rebuild of all sums", rollups.rebuild_all)]
-        for name, work in pair if number % 2 else reversed(pair):
-            times.time(name, work)
-        if number == 1:
-            differences = reference.differences()
-            counts = world.counts()
-        run("ANALYZE")
-        measure_evaluations(times, size)
-        statements = max(statements, measure_single_changes(times, size))
-        measure_scattered_changes(times)
-        measure_bulk_inserts(times, size)
-    return {
+    reference.create_months()
+    measured = {
         "size": {"lines": size.lines, "factories": size.factories, "years": size.years, "repeats": repeats},
         "server": run("SHOW server_version")[0][0],
-        "rows": counts,
+        "rows": world.counts(),
+        "bytes": {},
         "differences": differences,
-        "statements": statements,
+        "statements": counts,
         "rounds": times.rounds,
         "processor": times.processor,
     }
+    print("Copying the facts to DuckDB", flush=True)
+    with duck.opened() as copy:
+        for number in range(1, repeats + 1):
+            print(f"Round {number} of {repeats}", flush=True)
+            times.next_round()
+            works = [
+                ("reference, sums", reference.fill),
+                ("reference, months", lambda: reference.fill_months(size.today, MONTHS)),
+                ("rebuild of all sums", rollups.rebuild_all),
+                ("DuckDB, sums", lambda: duck.fill(copy)),
+            ]
+            for name, work in works if number % 2 else works[2:] + works[:2]:
+                with counted() as count:
+                    times.time(name, work)
+                counts[name] = count[0]
+            if number == 1:
+                differences["sums"] = reference.differences()
+                differences["counts in DuckDB"] = duck.differences(copy)
+                times.add("loop over factories, sums", loop_over_factories())
+            run("ANALYZE")
+            measure_evaluations(times, counts, size)
+            if number == 1:
+                differences["months"] = reference.different_months()
+                measured["bytes"] |= table_sizes()
+            measure_nights(times, counts, size)
+            measure_single_changes(times, counts, size)
+            measure_scattered_changes(times)
+            measure_bulk_inserts(times, size, measured["bytes"])
+            save(measured)
+    print("Comparing every sum after random edits, moves and deletes", flush=True)
+    edit_at_random()
+    rollups.rebuild()
+    reference.fill()
+    differences["sums after random edits, moves and deletes"] = reference.differences()
+    return measured
+
+
+def build(size: world.Size) -> None:
+    """The world with its sums; once untimed, for the caches and the statistics of the tables that this fills."""
+    print(f"Building {size.factories} factories with {size.lines:,} order lines over {size.years} years", flush=True)
+    world.build(size)
+    print("Working out all sums", flush=True)
+    rollups.rebuild_all()
+    run("TRUNCATE production_tojudge")
+    run("VACUUM (ANALYZE)")
+    run("CHECKPOINT")
+
+
+def build_judged(size: world.Size) -> None:
+    """The world with its sums, 36 judged months, and one night."""
+    build(size)
+    print(f"Judging {MONTHS} months", flush=True)
+    judge_months(size.today)
+    run("TRUNCATE production_tojudge")
+    jobs.night(after_midnight(size.today) - datetime.timedelta(days=1))
+    run("VACUUM (ANALYZE)")
+    run("CHECKPOINT")
+
+
+def after_midnight(day: datetime.date) -> datetime.datetime:
+    return datetime.datetime.combine(day, datetime.time(1), datetime.UTC)
+
+
+def loop_over_factories() -> float:
+    """Seconds to work out the sums factory by factory, from a tenth of the factories by their number of lines."""
+    factories = run("SELECT factory_id, count(*) FROM production_orderline GROUP BY factory_id ORDER BY 2, 1")
+    chosen = factories[LOOPED // 2 :: LOOPED] or factories
+    begun = time.perf_counter()
+    for factory, _ in chosen:
+        with window_sums.as_known_on(rollups.NEVER, [factory]):
+            pass
+    return (time.perf_counter() - begun) * sum(row[1] for row in factories) / sum(row[1] for row in chosen)
+
+
+def table_sizes() -> dict[str, dict[str, int]]:
+    """Rows, and bytes with indexes and long values, of the larger tables."""
+    run("ANALYZE")
+    sizes = run(
+        "SELECT relname, reltuples::bigint, pg_total_relation_size(oid) FROM pg_class WHERE relkind = 'r' "
+        "AND relname ~ '^(production|assessments|notifications)_' AND reltuples > 1000 ORDER BY 3 DESC"
+    )
+    return {name: {"rows": rows, "bytes": taken} for name, rows, taken in sizes}
 
 
 def month_ends(today: datetime.date) -> list[datetime.date]:
@@ -118,42 +183,99 @@ def month_ends(today: datetime.date) -> list[datetime.date]:
     return ends
 
 
-def measure_evaluations(times: Times, size: world.Size) -> None:
-    """All months and one night of every factory, each time with nothing judged before."""
-    run("TRUNCATE assessments_evaluation CASCADE")
-    times.time("evaluation of 36 months", lambda: [evaluations.evaluate_month(end) for end in month_ends(size.today)])
-    yesterday = size.today - datetime.timedelta(days=1)
-    times.time("nightly evaluation", lambda: evaluations.evaluate_night(yesterday))
+def measure_evaluations(times: Times, counts: dict[str, int], size: world.Size) -> None:
+    """All months of every factory, with nothing judged before."""
+    run("TRUNCATE assessments_evaluation, assessments_jobslot CASCADE")
+    with counted() as count:
+        times.time("evaluation of 36 months", lambda: judge_months(size.today))
+    counts["evaluation of 36 months"] = count[0]
+    run("TRUNCATE production_tojudge")
     run("ANALYZE assessments_evaluation")
 
 
-def measure_single_changes(times: Times, size: world.Size) -> int:
-    """One delivery gets another quantity and another day; the greatest number of statements for the sums."""
+def judge_months(today: datetime.date) -> None:
+    for end in month_ends(today):
+        evaluations.evaluate_month(end)
+
+
+def measure_nights(times: Times, counts: dict[str, int], size: world.Size) -> None:
+    """Two nights, one after the other: every window moves by a day. Then one with nothing to do."""
+    now = after_midnight(size.today)
+    jobs.night(now - datetime.timedelta(days=1))  # opens what was broken before
+    called: list[int] = []
+    with counted() as count:
+        times.time("night", lambda: jobs.night(now, called.append))
+    counts["night"], counts["night, messages"] = count[0], 1 + sum(called)
+    with counted() as count:
+        times.time("night, nothing new", lambda: jobs.night(now))
+    counts["night, nothing new"] = count[0]
+
+
+def measure_single_changes(times: Times, counts: dict[str, int], size: world.Size) -> None:
+    """One delivery gets another quantity and another day."""
     now = datetime.datetime.combine(size.today, datetime.time(12), datetime.UTC)
     jobs.assess(now)
-    statements = 0
     for name, since in (("recent", size.today - datetime.timedelta(days=30)), ("any", size.first_day)):
         for number, change in enumerate(some_changes(SINGLE_CHANGES, since)):
             # The yardstick is the same UPDATE on a database that keeps nothing up.
             with user_triggers("production_delivery", []):
                 times.time("plain update", lambda change=change: apply(change))
+                times.time("plain update, one evaluation stored", lambda change=change: apply_and_store(change))
             times.time("update with marks and history", lambda change=change: apply(change))
             if number % 2:
                 with counted() as count:
                     times.time("one change, sums", rollups.rebuild)
-                statements = max(statements, count[0])
+                counts["one change, sums"] = max(counts.get("one change, sums", 0), count[0])
                 jobs.assess(now)
             else:
                 times.time(f"one change ({name}), everything", lambda: jobs.assess(now))
-    return statements
+
+
+def apply_and_store(change: tuple[int, int]) -> None:
+    """The same, and in the same transaction one row like those that judging stores."""
+    with transaction.atomic():
+        apply(change)
+        run(
+            f"INSERT INTO assessments_evaluation ({COPIED}, revision) SELECT {COPIED}, "
+            "100000 + (random() * 1000000000)::int FROM (SELECT * FROM assessments_evaluation ORDER BY id DESC LIMIT 1) AS e"
+        )
+
+
+COPIED = (
+    "factory_id, category_id, kind, as_of, policy_id, window_days, is_extended, sums, measures, gates, flags, score, "
+    "ungated_grade, raw_grade, published_grade, is_carried, evidence_on, digest, code_version"
+)
 
 
 def measure_scattered_changes(times: Times) -> None:
-    count = run("SELECT count(*) FROM production_delivery")[0][0] // SHARE_SCATTERED
-    with transaction.atomic():
-        for change in some_changes(count, datetime.date(2000, 1, 1)):
-            apply(change)
-    times.time("0.1 % scattered, sums", rollups.rebuild)
+    """So many deliveries all over the factories and years; only their marks are of interest, so history is left out."""
+    for name, one_in in SCATTERED.items():
+        with user_triggers("production_delivery", ["pgtrigger_mark_"]):
+            run(
+                "UPDATE production_delivery d SET quantity = quantity + 1, received_on = received_on - 1, known_on = known_on - 1 "
+                "WHERE kind = 'receipt' AND mod(id * 7919, %s) = %s "
+                "AND NOT EXISTS (SELECT 1 FROM production_delivery r WHERE r.reverses_id = d.id)",
+                [one_in, int(time.time()) % one_in],
+            )
+        times.time(f"{name} scattered, sums", rollups.rebuild)
+        run("TRUNCATE production_tojudge")
+
+
+def edit_at_random() -> None:
+    """Deliveries and inspections edited, moved to other lines and deleted, with all triggers of ours."""
+    for sql in (
+        "UPDATE production_inspection SET units_major = LEAST(units_inspected - units_critical, units_major + 2) "
+        "WHERE mod(id, 97) = 5",
+        "DELETE FROM production_delivery d WHERE mod(id, 211) = 9 AND lot_id IS NULL "
+        "AND NOT EXISTS (SELECT 1 FROM production_delivery r WHERE r.reverses_id = d.id)",
+        "UPDATE production_delivery d SET line_id = l.id FROM production_orderline m, production_orderline l "
+        "WHERE m.id = d.line_id AND l.order_id = m.order_id AND l.id = m.id + 1 AND mod(d.id, 307) = 11 AND d.lot_id IS NULL "
+        "AND d.kind = 'receipt' AND NOT EXISTS (SELECT 1 FROM production_delivery r WHERE r.reverses_id = d.id)",
+        "UPDATE production_orderline SET closed_short_on = committed_on + 20 WHERE mod(id, 401) = 3 AND committed_on IS NOT NULL",
+        "UPDATE production_purchaseorder SET closed_on = closed_on - 3 WHERE mod(id, 203) = 7 AND closed_on IS NOT NULL",
+        "DELETE FROM production_materialmovement WHERE mod(id, 503) = 1 AND kind = 'return'",
+    ):
+        run(sql)
 
 
 def some_changes(count: int, since: datetime.date) -> list[tuple[int, int]]:
@@ -175,7 +297,7 @@ def apply(change: tuple[int, int]) -> None:
     )
 
 
-def measure_bulk_inserts(times: Times, size: world.Size) -> None:
+def measure_bulk_inserts(times: Times, size: world.Size, sizes: dict[str, dict[str, int]]) -> None:
     """New receipts of random lines in batches, each batch committed; removed again untimed."""
     run("DROP TABLE IF EXISTS bench_new")
     run(
@@ -206,6 +328,9 @@ def measure_bulk_inserts(times: Times, size: world.Size) -> None:
                 times.add_processor(name, processor_seconds(times.server) - used)
     for name, took in seconds.items():
         times.add(name, took)
+    history = table_sizes().get("production_deliveryevent")
+    if history:
+        sizes["production_deliveryevent"] = history
     with user_triggers("production_delivery", []):
         run("DELETE FROM production_delivery WHERE id > %s", [last])
     run("TRUNCATE production_touched, production_deliveryevent")
@@ -242,55 +367,97 @@ def counted() -> Iterator[list[int]]:
         yield count
 
 
-def table(measured: dict[str, Any]) -> str:
-    """The figures as a Markdown table: medians of the rounds, and medians of the ratios within each round."""
-    rounds = [{name: statistics.median(found) for name, found in one.items()} for one in measured["rounds"]]
-    for one in rounds:
-        one["full recompute"] = one["rebuild of all sums"] + one["evaluation of 36 months"]
-    size, rows = measured["size"], measured["rows"]
-    lines = [
-        f"{size['lines']:,} order lines, {rows['delivery']:,} deliveries, {size['factories']} factories, {size['years']} years, "
-        f"{rows['factoryday']:,} rows of daily sums; medians of {size['repeats']} rounds; PostgreSQL {measured['server']}",
-        "",
-        "| figure | time | ratio |",
-        "|---|---:|---|",
-    ]
+class Table:
+    """The figures as Markdown: medians of the rounds, and medians of the ratios within each round."""
 
-    def times(name: str, base: str) -> str:
-        ratio = statistics.median(one[name] / one[base] for one in rounds)
-        # Too short to tell, or mostly work of ours outside the server.
-        if not all(one.get(base, 0) > 0.2 for one in measured["processor"]) or name in (
-            "evaluation of 36 months",
-            "full recompute",
-        ):
-            return f"{ratio:.2f}x {base}"
-        used = statistics.median(one[name] / one[base] for one in measured["processor"])
-        return f"{ratio:.2f}x {base} ({used:.2f}x the processor time)"
+    def __init__(self, rounds: list[dict[str, list[float]]], processor: list[dict[str, float]]) -> None:
+        self.rounds = [{name: statistics.median(found) for name, found in one.items()} for one in rounds]
+        self.processor = processor
+        self.lines = ["| figure | time | ratio |", "|---|---:|---|"]
 
-    def cheaper(name: str, base: str) -> str:
-        return f"1/{statistics.median(one[base] / one[name] for one in rounds):,.0f} of the {base}"
+    def add(self, name: str, *parts: str) -> None:
+        """A figure that is the sum of others."""
+        for one in self.rounds:
+            if all(part in one for part in parts):
+                one[name] = sum(one[part] for part in parts)
 
-    def row(name: str, *ratios: str) -> None:
-        seconds = statistics.median(one[name] for one in rounds)
+    def seconds(self, name: str) -> float:
+        return statistics.median(one[name] for one in self.rounds if name in one)
+
+    def ratio(self, name: str, base: str) -> float:
+        """The median of the ratios in the rounds that measured both; of medians where no round did."""
+        found = [one[name] / one[base] for one in self.rounds if name in one and base in one]
+        return statistics.median(found) if found else self.seconds(name) / self.seconds(base)
+
+    def times(self, name: str, base: str) -> str:
+        text = f"{self.ratio(name, base):.2f}x {base}"
+        used = [(one.get(name, 0), one.get(base, 0)) for one in self.processor]
+        if all(ours > 0.2 and theirs > 0.2 for ours, theirs in used):  # else too short to tell
+            text += f" ({statistics.median(ours / theirs for ours, theirs in used):.2f}x the server's processor time)"
+        return text
+
+    def cheaper(self, name: str, base: str) -> str:
+        return f"1/{self.ratio(base, name):,.0f} of the {base}"
+
+    def row(self, name: str, *ratios: str) -> None:
+        seconds = self.seconds(name)
         shown = f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds:.2f} s"
-        lines.append(f"| {name} | {shown} | {'; '.join(ratios)} |")
+        self.lines.append(f"| {name} | {shown} | {'; '.join(ratios)} |")
 
-    row("reference")
-    for name in ("rebuild of all sums", "evaluation of 36 months", "full recompute"):
-        row(name, times(name, "reference"))
-    row("nightly evaluation", cheaper("nightly evaluation", "full recompute"))
-    row("0.1 % scattered, sums", times("0.1 % scattered, sums", "rebuild of all sums"))
-    row("plain update")
-    row("update with marks and history", times("update with marks and history", "plain update"))
-    row(
+
+def table(measured: dict[str, Any]) -> str:
+    """Every figure beside its base."""
+    shown, size, rows, counts = (
+        Table(measured["rounds"], measured["processor"]),
+        measured["size"],
+        measured["rows"],
+        measured["statements"],
+    )
+    shown.add("reference", "reference, sums", "reference, months")
+    shown.add("full recompute", "rebuild of all sums", "evaluation of 36 months")
+    shown.row("reference, sums")
+    shown.row("reference, months")
+    shown.row("reference")
+    for name, base in (
+        ("rebuild of all sums", "reference, sums"),
+        ("evaluation of 36 months", "reference"),
+        ("full recompute", "reference"),
+        ("DuckDB, sums", "reference, sums"),
+        ("loop over factories, sums", "reference, sums"),
+    ):
+        statements = f"; {counts[name]} statements" if name in counts else ""
+        shown.row(name, shown.times(name, base) + statements)
+    night = f"{counts['night']} statements, {counts['night, messages']} messages"
+    shown.row("night", shown.cheaper("night", "full recompute"), night)
+    shown.row("night, nothing new", f"{counts['night, nothing new']} statements")
+    for share in SCATTERED:
+        shown.row(f"{share} scattered, sums", shown.times(f"{share} scattered, sums", "rebuild of all sums"))
+    shown.row("plain update")
+    shown.row("plain update, one evaluation stored", shown.times("plain update, one evaluation stored", "plain update"))
+    shown.row("update with marks and history", shown.times("update with marks and history", "plain update"))
+    shown.row(
         "one change, sums",
-        times("one change, sums", "plain update"),
-        cheaper("one change, sums", "rebuild of all sums"),
-        f"{measured['statements']} statements",
+        shown.times("one change, sums", "plain update"),
+        shown.cheaper("one change, sums", "rebuild of all sums"),
+        f"{counts['one change, sums']} statements",
     )
     for name in ("one change (recent), everything", "one change (any), everything"):
-        row(name, times(name, "plain update"), cheaper(name, "full recompute"))
-    row("plain insert")
+        shown.row(
+            name,
+            shown.times(name, "plain update"),
+            shown.times(name, "plain update, one evaluation stored"),
+            shown.cheaper(name, "full recompute"),
+        )
+    shown.row("plain insert")
     for name in list(TRIGGERS)[1:]:
-        row(name, times(name, "plain insert"))
-    return "\n".join(lines)
+        shown.row(name, shown.times(name, "plain insert"))
+    head = (
+        f"{size['lines']:,} order lines, {rows['delivery']:,} deliveries, {size['factories']} factories, {size['years']} years, "
+        f"{rows['factoryday']:,} rows of daily sums; medians of {size['repeats']} rounds; PostgreSQL {measured['server']}"
+    )
+    differ = [f"* {name}: {found} differ" for name, found in measured["differences"].items()]
+    sizes = ["| table | rows | bytes a row | bytes an order line |", "|---|---:|---:|---:|"]
+    for name, found in measured["bytes"].items():
+        each = found["bytes"] / found["rows"]
+        sizes.append(f"| {name} | {found['rows']:,} | {each:,.0f} | {found['bytes'] / size['lines']:,.0f} |")
+    return "\n".join([head, "", *shown.lines, "", *differ, "", *sizes])

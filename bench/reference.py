@@ -1,8 +1,11 @@
-"""The yardstick: one INSERT .. SELECT, written by hand, that gives every daily sum straight from the facts.
+"""The yardstick: one INSERT .. SELECT, written by hand, that gives every daily sum straight from the facts, and a second
+one that gives the windows of 36 months of every factory from these sums.
 
 It knows nothing of marks, outcomes or days of knowledge and keeps nothing but its result. It was written from the text of
 `docs/metrics.md`, not from `production.outcomes`; `equal` and `tests/test_bench_reference.py` hold the two together.
 """
+
+import datetime
 
 from django.db import connection, transaction
 
@@ -197,5 +200,84 @@ def differences() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT count(*) FROM (({mine} EXCEPT ALL {theirs}) UNION ALL ({theirs} EXCEPT ALL {mine})) AS different"
+        )
+        return int(cursor.fetchone()[0])
+
+
+# The second statement: what the 36 evaluations of each factory rest on.
+
+MONTHS_TABLE = "bench_month"
+RATES = "bad, inspected, lots, on_time, lines, loss, net, currency"
+
+MONTHS_SQL = f"""
+WITH ends AS (
+    SELECT (date_trunc('month', %(today)s::date) - n * INTERVAL '1 month')::date - 1 AS last FROM generate_series(0, %(months)s - 1) AS n
+), edges AS (  -- the running sums are read off at the end of a window and on the day before its first
+    SELECT DISTINCT f.id AS factory_id, e.last - back AS day FROM factories_factory f, ends e, unnest(ARRAY[0, 90, 365]) AS back
+), days AS (
+    SELECT factory_id, day, sum(units_critical + units_major) AS bad, sum(units_inspected) AS inspected, sum(lots) AS lots,
+        sum(otif) AS on_time, sum(lines) AS lines, FALSE AS is_edge
+    FROM {COPY} WHERE family IN ('defect', 'delivery') GROUP BY factory_id, day
+    UNION ALL SELECT factory_id, day, NULL, NULL, NULL, NULL, NULL, TRUE FROM edges
+), running AS (
+    SELECT factory_id, day, is_edge, COALESCE(sum(bad) OVER w, 0) AS bad, COALESCE(sum(inspected) OVER w, 0) AS inspected,
+        COALESCE(sum(lots) OVER w, 0) AS lots, COALESCE(sum(on_time) OVER w, 0) AS on_time, COALESCE(sum(lines) OVER w, 0) AS lines
+    FROM days WINDOW w AS (PARTITION BY factory_id ORDER BY day)
+), edge AS MATERIALIZED (
+    SELECT * FROM running WHERE is_edge
+), windowed AS (
+    SELECT b.factory_id, b.day AS last, a.back, b.bad - a.bad AS bad, b.inspected - a.inspected AS inspected, b.lots - a.lots AS lots,
+        b.on_time - a.on_time AS on_time, b.lines - a.lines AS lines
+    FROM ends e JOIN edge b ON b.day = e.last
+    JOIN (SELECT e.*, back FROM edge e, unnest(ARRAY[90, 365]) AS back) AS a ON a.factory_id = b.factory_id AND a.day = b.day - a.back
+), chosen AS (  -- 90 days where these hold data enough, else 365
+    SELECT DISTINCT ON (factory_id, last) * FROM windowed
+    ORDER BY factory_id, last, (back = 90 AND inspected >= 200 AND lots >= 3 AND lines >= 5 OR back = 365) DESC, back
+), money AS (
+    SELECT c.factory_id, c.last, d.currency, sum(d.value_loss_pos) AS loss, sum(d.value_net) AS net
+    FROM chosen c JOIN {COPY} d ON d.factory_id = c.factory_id AND d.family = 'material' AND d.day BETWEEN c.last - c.back + 1 AND c.last
+    GROUP BY c.factory_id, c.last, d.currency
+), worst AS (
+    SELECT DISTINCT ON (factory_id, last) * FROM money
+    ORDER BY factory_id, last, CASE WHEN net > 0 THEN loss / net END DESC NULLS LAST, currency
+)
+INSERT INTO {MONTHS_TABLE}
+SELECT c.factory_id, c.last, c.back, c.bad, c.inspected, c.lots, c.on_time, c.lines, COALESCE(w.loss, 0), COALESCE(w.net, 0), w.currency,
+    round(c.bad / NULLIF(c.inspected, 0), 12), round(c.on_time / NULLIF(c.lines, 0), 12), round(w.loss / NULLIF(w.net, 0), 12)
+FROM chosen c LEFT JOIN worst w ON w.factory_id = c.factory_id AND w.last = c.last
+ORDER BY 1, 2
+"""
+
+STORED_MONTHS = """
+SELECT factory_id, as_of, window_days, (measures->'defect'->>'num')::numeric, (measures->'defect'->>'den')::numeric,
+    (measures->'defect'->>'lots')::numeric, (measures->'otif'->>'num')::numeric, (measures->'otif'->>'den')::numeric,
+    (measures->'loss'->>'num')::numeric, (measures->'loss'->>'den')::numeric, measures->'loss'->>'currency'
+FROM assessments_evaluation WHERE kind = 'month' AND category_id IS NULL
+"""
+
+
+def create_months() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE TABLE {MONTHS_TABLE} (factory_id bigint, last date, back int, bad numeric, inspected numeric, lots numeric, "
+            "on_time numeric, lines numeric, loss numeric, net numeric, currency text, defect_rate numeric, otif_rate numeric, "
+            "loss_rate numeric, PRIMARY KEY (factory_id, last))"
+        )
+
+
+def fill_months(today: datetime.date, months: int) -> None:
+    """The windows of the last closed months of every factory with their three rates, in one statement."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '128MB'")
+        cursor.execute(f"TRUNCATE {MONTHS_TABLE}")
+        cursor.execute(MONTHS_SQL, {"today": today, "months": months})
+
+
+def different_months() -> int:
+    """How many windows differ from those of the stored evaluations: days, numerators and denominators of each measure."""
+    mine = f"SELECT factory_id, last, back, {RATES} FROM {MONTHS_TABLE}"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*) FROM (({mine} EXCEPT ALL {STORED_MONTHS}) UNION ALL ({STORED_MONTHS} EXCEPT ALL {mine})) AS different"
         )
         return int(cursor.fetchone()[0])

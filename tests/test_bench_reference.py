@@ -3,7 +3,9 @@
 import pytest
 from django.db import connection
 
-from bench import reference, world
+from assessments import evaluations
+from assessments.models import Evaluation
+from bench import duck, figures, reference, world
 from production import rollups
 from production.models import FactoryDay, Lot, OrderLine, OrderMaterial
 from tests import make
@@ -43,3 +45,35 @@ def test_a_rebuild_after_scattered_changes_still_equals_the_reference():
     reference.create()
     reference.fill()
     assert reference.differences() == 0
+
+
+@pytest.mark.django_db
+def test_the_reference_gives_the_windows_of_every_stored_month():
+    size = world.Size(lines=1500, factories=6, years=2)
+    world.build(size)
+    reference.create()
+    reference.create_months()
+    reference.fill()
+    reference.fill_months(size.today, figures.MONTHS)
+    rollups.rebuild_all()
+    for end in figures.month_ends(size.today):
+        evaluations.evaluate_month(end)
+    months = Evaluation.objects.filter(kind="month")
+    assert months.count() == 6 * figures.MONTHS
+    assert set(months.values_list("window_days", flat=True)) == {90, 365}
+    assert reference.different_months() == 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE bench_month SET bad = bad + 1 WHERE last = (SELECT max(last) FROM bench_month) AND factory_id = 1"
+        )
+    assert reference.different_months() == 2
+
+
+@pytest.mark.django_db
+def test_duckdb_finds_the_same_counts():
+    world.build(world.Size(lines=600, factories=8, years=1))
+    reference.create()
+    reference.fill()
+    with duck.opened() as rows:
+        duck.fill(rows)
+        assert duck.differences(rows) == 0
