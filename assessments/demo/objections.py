@@ -39,10 +39,14 @@ def follow(day: datetime.date, now: datetime.datetime, factories: list[int]) -> 
 def _dispute(day: datetime.date, member: Membership, buyer: User) -> None:
     """One open dispute of a late line, and one of a lot that was declined."""
     of_factory = {"factory_id": member.factory_id, "raised_by": member.user}
-    late = LineOutcome.objects.filter(factory=member.factory_id, is_otif=False, completed_on__lt=day).counted()
+    late = LineOutcome.objects.filter(
+        factory=member.factory_id, is_otif=False, completed_on__lt=_at(day, 2).date()
+    ).counted()
     if line := late.order_by("-limit_on", "-line_id").first():
         Dispute.objects.create(line_id=line.line_id, reason=DOCK, raised_at=_at(day, 2), **of_factory)
-    bad = LotOutcome.objects.filter(factory=member.factory_id, major__gt=0, critical=0, inspected_on__lt=day)
+    bad = LotOutcome.objects.filter(
+        factory=member.factory_id, major__gt=0, critical=0, inspected_on__lt=_at(day, 9).date()
+    )
     if lot := bad.order_by("-inspected_on", "-lot_id").first():
         Dispute.objects.create(
             lot_id=lot.lot_id, reason=COUNTED_TWICE, raised_at=_at(day, 9), state=Dispute.State.DECLINED,
