@@ -29,6 +29,13 @@ def state(measure: Stored | None) -> str:
     return "no_data"
 
 
+def state_word(name: str, measure: Stored | None) -> str:
+    """The word on the pill of one measure where its usual one would not be true: kept the limit, but not the target."""
+    if measure and state(measure) == "ok" and not _reached(name, measure):
+        return _("Within the limit")
+    return ""
+
+
 def overall(measures: Mapping[str, Stored]) -> str:
     """The worst state of all measures: what the pill beside a factory says."""
     states = [state(measures.get(name)) for name in MEASURES]
@@ -117,7 +124,14 @@ def verdict(name: str, measure: Stored) -> str:
         return _("%(side)s it, not proven") % {"side": side} if name != "loss" else _("above it, over one order only")
     if _reached(name, measure):
         return _("on target")
-    return _("within the limit, short of the target of %(value)s") % {"value": plain_percent(measure["target"])}
+    return _("within the limit, not at the target of %(value)s") % {"value": plain_percent(measure["target"])}
+
+
+def see_rows(name: str, measure: Stored | None) -> str:
+    """The link to the rows behind a measure: "See the 35 lines"; of nothing there is nothing to see, but why."""
+    if not measure or not int(Decimal(measure["den"])):
+        return _("What is not counted, and why")
+    return _("See the %(sample)s") % {"sample": sample(name, measure)}
 
 
 def few(name: str, measure: Stored | None, policy: Policy) -> str:
@@ -322,7 +336,8 @@ def score_url(evaluation: Evaluation, measure: str = "", **query: object) -> str
 def breach_title(breach: Breach) -> str:
     """What broke: "On time in full 71.43%, floor 90%", "Order PO-2391 is late"."""
     if breach.event == Breach.Event.LATE_ORDER:
-        return _("Order %(number)s is late") % {"number": breach.order.number}
+        words = _("Order %(number)s came late") if getattr(breach, "came_late", None) else _("Order %(number)s is late")
+        return words % {"number": breach.order.number}
     if breach.event == Breach.Event.CRITICAL_LOT:
         return _("Lot %(code)s has a critical defect") % {"code": breach.lot.code}
     if breach.event == Breach.Event.CHARGE:
@@ -340,6 +355,15 @@ def breach_title(breach: Breach) -> str:
     return f"{title} ({breach.category.name})" if breach.category_id else title
 
 
+def arrival(breach: Breach) -> str:
+    """When the goods of a late order came after all, where the breach was asked for with its arrival; else empty."""
+    if not getattr(breach, "came_late", None):
+        return ""
+    words = ngettext("arrived on %(day)s, %(n)s day late", "arrived on %(day)s, %(n)s days late", breach.came_late)
+    said = words % {"day": day(breach.came_on), "n": count(breach.came_late)}
+    return _("%(said)s; waits to be resolved") % {"said": said} if breach.is_live else said
+
+
 def breach_row(breach: Breach) -> dict[str, Any]:
     """A breach as a row of a list."""
     needs = breach.state in (Breach.State.OPEN, Breach.State.ESCALATED)
@@ -352,6 +376,7 @@ def breach_row(breach: Breach) -> dict[str, Any]:
         "needs": needs,
         "status": breach.severity,
         "word": _("Escalated") if breach.state == Breach.State.ESCALATED else "",
+        "came": arrival(breach),
         "who": _("acknowledged by %(name)s") % {"name": who} if who and not needs else "",
         "resolved": day(breach.resolved_on) if breach.resolved_on else "",
     }

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.db.models import DateField, Exists, F, Func, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Cast, Coalesce, Now
+from django.db.models import DateField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext_lazy
 
@@ -227,8 +227,7 @@ class OrderFilters(ListFilters):
         if chosen.get("factory"):
             rows = rows.filter(factory=chosen["factory"])
         if self.chosen_state == self.LATE:
-            there = Cast(Func(F("line__site__time_zone"), Now(), function="timezone"), DateField())
-            rows = rows.filter(Exists(outcomes.filter(limit_on__lt=there)))
+            rows = rows.filter(Exists(outcomes.late()))
         elif self.chosen_state != self.ALL:
             judged = LineOutcome.objects.filter(order=OuterRef("pk"))
             is_open = Q(Exists(outcomes)) | Q(~Exists(judged), closed_on__isnull=True)

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.utils.formats import date_format
 
 from assessments.models import Breach, BreachStep, Evaluation
 from tests import judged, make
@@ -123,6 +124,24 @@ def test_a_late_order_is_closed_by_a_manager_with_a_reason(client, person, breac
     late.refresh_from_db()
     assert (late.state, late.reason) == ("resolved", "arrived by air")
     assert late in listed(client, "resolved")
+
+
+def test_a_late_order_says_when_its_goods_came(client, person, breach):
+    line = make.line(100, order=make.order(factory=breach.factory, number="PO-9"), committed_on=judged.ago(20))
+    judged.judge(months=0)
+    late = Breach.objects.get(event="late_order", order__number="PO-9")
+    person("manager")
+    assert "arrived" not in text(client.get("/breaches/"))
+    make.delivery(100, line=line, received_on=judged.ago(15))
+    judged.judge(months=0)
+    came = f"arrived on {date_format(judged.ago(15))}, 5 days late; waits to be resolved"
+    for address in ("/breaches/", "/", "/factories/VN-014/"):
+        assert "Order PO-9 came late" in text(client.get(address)), address
+        assert came in text(client.get(address)), address
+    page = client.get(f"/breaches/{late.code}/")
+    assert f"{came.capitalize()}.".replace("arrived", "Arrived").lower() in text(page).lower()
+    client.post(f"/breaches/{late.code}/resolve/", {"reason": "arrived by air"})
+    assert "waits to be resolved" not in text(client.get(f"/breaches/{late.code}/"))
 
 
 def test_a_note_that_is_too_long_is_given_back_not_cut(client, person, breach):

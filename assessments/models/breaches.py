@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.history import tracked
 from assessments.models.evaluations import Evaluation, Measure
 from factories.models import Category, Factory
-from production.models import Lot, OrderMaterial, PurchaseOrder
+from production.models import LineOutcome, Lot, OrderMaterial, PurchaseOrder
 from production.models.orders import OfFactory
 
 
@@ -19,6 +19,17 @@ class BreachQuerySet(OfFactory):
 
     def resolved(self):
         return self.filter(state__in=[Breach.State.RESOLVED, Breach.State.DISMISSED])
+
+    def with_arrival(self):
+        """`came_on` and `came_late`: when the last goods of a late order came and how many days late; else None."""
+        lines = LineOutcome.objects.filter(order=models.OuterRef("order_id"))
+        all_came = ~models.Exists(lines.open()) & Q(event=Breach.Event.LATE_ORDER)
+
+        def most(name):
+            found = lines.order_by().values("order").annotate(most=models.Max(name)).values("most")
+            return models.Case(models.When(all_came, then=models.Subquery(found)))
+
+        return self.annotate(came_on=most("completed_on"), came_late=most("days_late"))
 
     def worst_first(self):
         return self.order_by(models.Case(models.When(severity="breach", then=0), default=1), "-opened_at", "-id")

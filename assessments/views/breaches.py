@@ -51,7 +51,8 @@ STEP_MARKS = {
 
 
 def with_names(found: QuerySet[Breach]) -> QuerySet[Breach]:
-    return found.select_related("factory", "category", "order", "lot", "order_material__material", "acknowledged_by")
+    names = ("factory", "category", "order", "lot", "order_material__material", "acknowledged_by")
+    return found.with_arrival().select_related(*names)
 
 
 def pressing(found: QuerySet[Breach]) -> QuerySet[Breach]:
@@ -182,10 +183,14 @@ def judged(breach: Breach) -> dict[str, Any]:
     }[breach.event]
     values = {"number": breach.order.number, "day": day(breach.opened_on), "lot": breach.lot.code if breach.lot else ""}
     return {
-        "sentence": words % values,
+        "sentence": " ".join(filter(None, [words % values, _sentence(wording.arrival(breach))])),
         "rows_url": breach.order.get_absolute_url(),
         "rows_text": _("Order %(number)s") % values,
     }
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}." if words else ""
 
 
 def timeline(breach: Breach) -> list[dict[str, Any]]:

@@ -74,6 +74,7 @@ def factory_list(request: HttpRequest) -> HttpResponse:
             "total": len(shown),
             "shows_breaches": request.user.sees_breaches(),
             "lead": lead(len(every), grades),
+            "sorted_by": sorted_by(request.GET.get("o", "")),
             "chips": [
                 {
                     "grade": grade,
@@ -95,6 +96,19 @@ def factory_list(request: HttpRequest) -> HttpResponse:
             "data_as_of": scorecards.newest_moment(every),
         },
     )
+
+
+def sorted_by(order: str) -> str:
+    """By what the list is sorted, in words."""
+    labels = {name: label for name, label, _css, _first in HEADS if name}
+    if (label := labels.get(order.removeprefix("-"))) is None:
+        return _(
+            "Sorted by the worse of the published grade and the one that today’s figures point to; "
+            "then by the state now, then by score."
+        )
+    return (_("Sorted by %(label)s, from the top down.") if order.startswith("-") else _("Sorted by %(label)s.")) % {
+        "label": label
+    }
 
 
 def lead(total: int, grades: Counter) -> str:

@@ -20,9 +20,10 @@ from assessments.figures import count, day, percent, points, quantity
 from assessments.models import Breach, Evaluation
 from assessments.scorecards import GRADES_WORST_FIRST, Month
 from assessments.views import disputes, exclusions
-from assessments.views.breaches import pressing
+from assessments.views.breaches import pressing, with_names
 from assessments.views.entrance import today
 from factories.models import Factory, WorkingDay
+from production.judging import today_at
 from production.models import Delivery, FactoryDay, Inspection, LineOutcome, Lot, LotOutcome, Site
 
 BREACHES, IN_HAND, LINES, DUE_SOON_DAYS, GAP_DAYS = 6, 3, 8, 7, 2
@@ -144,6 +145,7 @@ def contact(user: User) -> dict[str, Any]:
                     wording.value(name, s.measures.get(name)),
                     wording.fraction(name, s.measures.get(name)),
                     wording.state(s.measures.get(name)),
+                    wording.state_word(name, s.measures.get(name)),
                 )
                 for name in wording.MEASURES
             ],
@@ -162,9 +164,7 @@ def contact(user: User) -> dict[str, Any]:
 def breaches(user: User) -> dict[str, Any]:
     """Breaches that wait for somebody to acknowledge them."""
     waiting = Breach.objects.visible_to(user).filter(state__in=[Breach.State.OPEN, Breach.State.ESCALATED])
-    found = pressing(waiting).select_related(
-        "factory", "category", "order", "lot", "order_material__material", "acknowledged_by"
-    )
+    found = with_names(pressing(waiting))
     rows = [wording.breach_row(breach) for breach in found[:BREACHES]]
     return {"rows": rows, "count": len(rows) if len(rows) < BREACHES else waiting.count()}
 
@@ -172,32 +172,26 @@ def breaches(user: User) -> dict[str, Any]:
 def in_hand(user: User) -> list[dict[str, Any]]:
     """The breaches that somebody acknowledged last, with who has them."""
     found = Breach.objects.visible_to(user).filter(state=Breach.State.ACKNOWLEDGED).order_by("-acknowledged_at")
-    names = ("factory", "category", "order", "lot", "order_material__material", "acknowledged_by", "latest")
-    return [wording.breach_row(breach) for breach in found.select_related(*names)[:IN_HAND]]
+    return [wording.breach_row(breach) for breach in with_names(found)[:IN_HAND]]
 
 
 def lines(user: User, late: bool) -> dict[str, Any]:
     """Open order lines past their limit day, or due from today on for a week: how many, and the first of them."""
-    now = today()
-    waiting = LineOutcome.objects.visible_to(user).filter(is_open=True).exclude(state=LineOutcome.State.EXCLUDED)
-    found = (
-        waiting.filter(limit_on__lt=now)
-        if late
-        else waiting.filter(limit_on__range=(now, now + datetime.timedelta(days=DUE_SOON_DAYS)))
-    )
+    waiting = LineOutcome.objects.visible_to(user).exclude(state=LineOutcome.State.EXCLUDED)
+    found = waiting.late() if late else waiting.due_within(DUE_SOON_DAYS)
     rows = list(
         found.select_related("line__order__factory", "line__product", "line__site").order_by("limit_on", "line_id")[
             :LINES
         ]
     )
     return {
-        "rows": [line_row(row, now) for row in rows],
+        "rows": [line_row(row) for row in rows],
         "count": len(rows) if len(rows) < LINES else found.count(),
         "url": url_or_none("order_list", state="late" if late else "open"),
     }
 
 
-def line_row(row: LineOutcome, now: datetime.date) -> dict[str, Any]:
+def line_row(row: LineOutcome) -> dict[str, Any]:
     line, order = row.line, row.line.order
     return {
         "code": line.code,
@@ -207,7 +201,7 @@ def line_row(row: LineOutcome, now: datetime.date) -> dict[str, Any]:
         "site": line.site.name,
         "left": quantity(max(row.qty_due - row.qty_received, row.qty_due * 0)),
         "due": day(row.due_on),
-        "days": (now - row.due_on).days if row.due_on else 0,
+        "days": (today_at(line) - row.due_on).days if row.due_on else 0,
         "log_url": url_or_none("delivery_new", line=f"{order.factory.code}/{order.number}/{line.number}"),
     }
 

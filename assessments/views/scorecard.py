@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Exists, F, Min, OuterRef, Q
+from django.db.models import Count, DurationField, Exists, ExpressionWrapper, F, Max, Min, OuterRef, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -18,11 +18,11 @@ from assessments.models import Breach, Evaluation, Watch
 from assessments.scorecards import Card
 from assessments.views import drawings, outlook
 from assessments.views.account import safe_next
-from assessments.views.breaches import pressing
+from assessments.views.breaches import pressing, with_names
 from assessments.views.entrance import BUSINESS, STAFF, factory_or_404, open_to, sees_money, today
 from assessments.views.grades import standing
 from factories.models import Contact, Factory
-from production.models import LineOutcome, PurchaseOrder
+from production.models import LineOutcome, PurchaseOrder, day_at
 
 WORST_LINES = 6
 RUNNING_ORDERS = 6
@@ -125,6 +125,7 @@ def stat(name: str, shown: Evaluation, money: bool, arrow: str = "") -> dict[str
         "value": wording.value(name, measure),
         "unit": "",
         "status": state,
+        "status_text": wording.state_word(name, measure),
         "url": wording.score_url(shown, name),
         "url_text": wording.fraction(name, measure, money),
     }
@@ -194,22 +195,23 @@ def line_row(row: LineOutcome, factory: Factory) -> dict[str, Any]:
 
 
 def open_breaches(user: User, factory: Factory) -> list[dict[str, Any]]:
-    found = pressing(Breach.objects.visible_to(user).live().filter(factory=factory)).select_related(
-        "category", "order", "lot", "order_material__material", "acknowledged_by"
-    )[:BREACHES]
-    return [wording.breach_row(breach) for breach in found]
+    found = with_names(pressing(Breach.objects.visible_to(user).live().filter(factory=factory)))
+    return [wording.breach_row(breach) for breach in found[:BREACHES]]
 
 
 def running_orders(user: User, factory: Factory) -> list[dict[str, Any]]:
     """Open orders with lines to come, the most pressing first."""
     waits = Q(lines__outcome__is_open=True)
+    there = day_at("lines__site__time_zone")
+    age = ExpressionWrapper(there - F("lines__outcome__due_on"), DurationField())
     found = (
         PurchaseOrder.objects.visible_to(user)
         .filter(factory=factory, closed_on__isnull=True)
         .annotate(
             all_lines=Count("lines"),
             waiting=Count("lines", filter=waits),
-            late=Count("lines", filter=waits & Q(lines__outcome__due_on__lt=today())),
+            late=Count("lines", filter=waits & Q(lines__outcome__limit_on__lt=there)),
+            age=Max(age, filter=waits & Q(lines__outcome__limit_on__lt=there)),
             next_due=Min("lines__outcome__due_on", filter=waits),
         )
         .filter(waiting__gt=0)
@@ -226,7 +228,7 @@ def running_orders(user: User, factory: Factory) -> list[dict[str, Any]]:
                 "lines": order.all_lines,
                 "late": order.late,
                 "due": day(order.next_due),
-                "days": (today() - order.next_due).days if order.next_due else None,
+                "days": order.age.days if order.age else 0,
             }
         )
     return rows

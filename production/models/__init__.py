@@ -25,6 +25,7 @@ from production.models.rollups import (
     MaterialOutcome,
     ToJudge,
     Touched,
+    day_at,
 )
 
 __all__ = [
@@ -58,4 +59,5 @@ __all__ = [
     "Site",
     "ToJudge",
     "Touched",
+    "day_at",
 ]

@@ -1,7 +1,10 @@
 """What is worked out from the facts: one outcome per subject, and the daily sums of the outcomes. Never edited by hand."""
 
+import datetime
+
 from django.db import models
-from django.db.models import Q, Sum
+from django.db.models import F, Func, Q, Sum
+from django.db.models.functions import Cast, Now
 from django.utils import timezone
 
 from factories.models import Category, Factory
@@ -41,7 +44,24 @@ class ToJudge(models.Model):
         verbose_name_plural = "to judge"
 
 
+def day_at(zone):
+    """The day it is now in the zone that the column `zone` names: an open line is late by the day of its receiving site."""
+    return Cast(Func(F(zone), Now(), function="timezone"), models.DateField())
+
+
 class LineOutcomeQuerySet(OfFactory):
+    def open(self):
+        return self.filter(is_open=True)
+
+    def late(self):
+        """Open lines whose last day on time is over at their site."""
+        return self.open().filter(limit_on__lt=day_at("line__site__time_zone"))
+
+    def due_within(self, days):
+        """Open lines whose last day on time is today at their site, or one of so many days after it."""
+        there = day_at("line__site__time_zone")
+        return self.open().filter(limit_on__gte=there, limit_on__lte=there + datetime.timedelta(days=days))
+
     def counted(self):
         return self.filter(state=LineOutcome.State.COUNTED)
 
