@@ -88,11 +88,11 @@ WITH aside AS (  -- what two people set aside is not counted
     WHERE is_original AND stage <> 'inline' AND source <> 'factory'
     ORDER BY lot_id, (source = 'receiving'), inspected_on, id
 ), received AS (
-    SELECT d.factory_id, p.category_id, d.line_id, d.received_on, d.quantity, COALESCE(b.lot_id, d.lot_id) AS lot_id
+    SELECT d.factory_id, p.category_id, d.line_id, d.received_on, d.quantity, CASE WHEN d.reverses_id IS NULL THEN d.lot_id ELSE (
+        SELECT b.lot_id FROM production_delivery b WHERE b.id = d.reverses_id) END AS lot_id
     FROM production_delivery d
     JOIN production_orderline l ON l.id = d.line_id
     JOIN production_product p ON p.id = l.product_id
-    LEFT JOIN production_delivery b ON b.id = d.reverses_id
 ), lots AS (
     SELECT i.factory_id, p.category_id, i.inspected_on, i.verdict, i.units_inspected AS n, i.units_critical, i.units_major,
         i.units_minor, (i.units_critical + i.units_major)::numeric AS bad, COALESCE(q.quantity, 0) AS quantity
@@ -186,9 +186,10 @@ def create() -> None:
 
 
 def fill() -> None:
-    """Works out every sum into the emptied copy, in one statement with the memory that the product takes, too."""
+    """Works out every sum into the emptied copy, in one statement with the planner's settings that the product takes, too."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL work_mem = '128MB'")
+        cursor.execute("SET LOCAL enable_hashagg = off")  # a sixth of the processor time less
         cursor.execute(f"TRUNCATE {COPY}")
         cursor.execute(SQL)
 

@@ -47,39 +47,6 @@ WITH revised AS (
     FROM production_daterevision r
     WHERE r.approved_on <= %(as_of)s AND r.cause IN ('buyer', 'force_majeure') {_only(filtered, "r.line_id", "lines")}
     ORDER BY r.line_id, r.approved_on DESC, r.id DESC
-), dued AS (
-    SELECT l.id, l.order_id, l.factory_id, p.category_id, o.confirmed_on, l.quantity, l.tol_under, l.tol_over,
-        l.over_policy, l.early_days, l.early_policy, l.single_delivery, l.grace_days, l.grace_unit, l.calendar_id,
-        CASE WHEN l.closed_short_on <= %(as_of)s THEN l.closed_short_on END AS closed_short_on,
-        CASE WHEN l.rolls_to_working_day AND COALESCE(l.committed_on, l.requested_on) IS NOT NULL THEN (
-            SELECT min(w.day) FROM factories_workingday w
-            WHERE w.calendar_id = l.calendar_id AND w.day >= COALESCE(r.new_on, l.committed_on, l.requested_on))
-        WHEN COALESCE(l.committed_on, l.requested_on) IS NOT NULL THEN COALESCE(r.new_on, l.committed_on, l.requested_on)
-        END AS due_on
-    FROM production_orderline l
-    JOIN production_purchaseorder o ON o.id = l.order_id
-    JOIN production_product p ON p.id = l.product_id
-    LEFT JOIN revised r ON r.line_id = l.id
-    WHERE TRUE {_only(filtered, "l.id", "lines")}
-    OFFSET 0  -- a fence: the look-up of the due day is planned and done once, not wherever due_on is named
-), limited AS (
-    SELECT d.*, CASE WHEN d.grace_unit = 'working' AND d.grace_days > 0 THEN (
-            SELECT w.day FROM factories_workingday w
-            WHERE w.calendar_id = d.calendar_id AND w.ordinal = d.grace_days + (
-                SELECT v.ordinal FROM factories_workingday v WHERE v.calendar_id = d.calendar_id AND v.day <= d.due_on
-                ORDER BY v.day DESC LIMIT 1))
-        ELSE d.due_on + d.grace_days END AS limit_on
-    FROM dued d
-), cancelled AS (
-    SELECT l.id, sum(c.quantity) FILTER (WHERE c.by = 'buyer' AND c.cancelled_on <= l.limit_on) AS in_time,
-        sum(c.quantity) FILTER (WHERE NOT (c.by = 'buyer' AND c.cancelled_on <= l.limit_on) OR l.limit_on IS NULL) AS too_late
-    FROM limited l
-    JOIN production_cancellation c ON c.line_id = l.id AND c.cancelled_on <= %(as_of)s
-    GROUP BY l.id
-), needed AS (
-    SELECT l.*, l.quantity - COALESCE(c.in_time, 0) AS qty_due, COALESCE(c.too_late, 0) AS too_late,
-        (l.quantity - COALESCE(c.in_time, 0)) * (1 - l.tol_under) AS need
-    FROM limited l LEFT JOIN cancelled c ON c.id = l.id
 ), taken_back AS (
     SELECT v.reverses_id, sum(v.quantity) AS quantity
     FROM production_delivery v
@@ -91,26 +58,64 @@ WITH revised AS (
     FROM production_delivery d LEFT JOIN taken_back t ON t.reverses_id = d.id
     WHERE d.kind = 'receipt' AND d.received_on <= %(as_of)s AND d.quantity + COALESCE(t.quantity, 0) > 0
         {_only(filtered, "d.line_id", "lines")}
-), received AS (
-    SELECT n.id, max(s.level) AS qty_received, max(s.received_on) AS last_on,
-        max(s.level) FILTER (WHERE s.received_on <= n.limit_on) AS by_limit,
-        min(s.received_on) FILTER (WHERE s.level >= n.need) AS completed_on,
-        bool_or(s.received_on < n.due_on - n.early_days) AS is_early,
-        count(*) AS receipts, count(*) FILTER (WHERE s.received_on <= n.limit_on) AS receipts_by_limit
-    FROM needed n JOIN standing s ON s.line_id = n.id
-    GROUP BY n.id
+), received AS (  -- the days of the receipts, oldest first, and what had come by then: levels[width_bucket(day, days)] by any day
+    SELECT s.line_id, array_agg(s.received_on ORDER BY s.received_on) AS days, array_agg(s.level ORDER BY s.received_on) AS levels
+    FROM standing s
+    GROUP BY s.line_id
+), dued AS (
+    SELECT l.id, l.order_id, l.factory_id, p.category_id, o.confirmed_on, l.quantity, l.tol_under, l.tol_over,
+        l.over_policy, l.early_days, l.early_policy, l.single_delivery, l.grace_days, l.grace_unit, l.calendar_id,
+        CASE WHEN l.closed_short_on <= %(as_of)s THEN l.closed_short_on END AS closed_short_on,
+        l.id IN (SELECT c.line_id FROM production_cancellation c
+            WHERE c.cancelled_on <= %(as_of)s {_only(filtered, "c.line_id", "lines")}) AS is_cancelled,
+        CASE WHEN l.rolls_to_working_day AND COALESCE(l.committed_on, l.requested_on) IS NOT NULL THEN (
+            SELECT min(w.day) FROM factories_workingday w
+            WHERE w.calendar_id = l.calendar_id AND w.day >= COALESCE(r.new_on, l.committed_on, l.requested_on))
+        WHEN COALESCE(l.committed_on, l.requested_on) IS NOT NULL THEN COALESCE(r.new_on, l.committed_on, l.requested_on)
+        END AS due_on
+    FROM production_orderline l
+    JOIN production_purchaseorder o ON o.id = l.order_id
+    JOIN production_product p ON p.id = l.product_id
+    LEFT JOIN revised r ON r.line_id = l.id
+    WHERE TRUE {_only(filtered, "l.id", "lines")}
+    OFFSET 0  -- a fence, here and below: what is looked up is planned and done once, not wherever it is named
+), limited AS (
+    SELECT d.*, CASE WHEN d.grace_unit = 'working' AND d.grace_days > 0 THEN (
+            SELECT w.day FROM factories_workingday w
+            WHERE w.calendar_id = d.calendar_id AND w.ordinal = d.grace_days + (
+                SELECT v.ordinal FROM factories_workingday v WHERE v.calendar_id = d.calendar_id AND v.day <= d.due_on
+                ORDER BY v.day DESC LIMIT 1))
+        ELSE d.due_on + d.grace_days END AS limit_on
+    FROM dued d
+    OFFSET 0
+), needed AS (
+    SELECT l.*, l.quantity - CASE WHEN l.is_cancelled THEN COALESCE((
+            SELECT sum(c.quantity) FROM production_cancellation c
+            WHERE c.line_id = l.id AND c.by = 'buyer' AND c.cancelled_on <= l.limit_on AND c.cancelled_on <= %(as_of)s), 0)
+        ELSE 0 END AS qty_due
+    FROM limited l
+    OFFSET 0
+), reached AS (
+    SELECT n.*, n.qty_due * (1 - n.tol_under) AS need, r.days, r.levels, cardinality(r.days) AS receipts,
+        COALESCE(width_bucket(n.limit_on, r.days), 0) AS receipts_by_limit,
+        width_bucket(n.qty_due * (1 - n.tol_under), r.levels) AS receipts_in_need  -- including one that meets it exactly
+    FROM needed n LEFT JOIN received r ON r.line_id = n.id
+    OFFSET 0
 ), judged AS (
-    SELECT n.*, COALESCE(r.qty_received, 0) AS qty_received, COALESCE(r.by_limit, 0) AS by_limit, r.last_on,
-        CASE WHEN n.qty_due > 0 THEN r.completed_on END AS completed_on, COALESCE(r.is_early, FALSE) AS is_early,
-        COALESCE(r.by_limit, 0) >= n.need AS on_time, n.qty_due * (1 + COALESCE(n.tol_over, 0)) AS most,
-        CASE WHEN COALESCE(r.by_limit, 0) >= n.need THEN r.receipts_by_limit ELSE r.receipts END AS split_into,
-        CASE WHEN COALESCE(r.by_limit, 0) >= n.need THEN r.by_limit ELSE r.qty_received END AS judged_level
-    FROM needed n LEFT JOIN received r ON r.id = n.id
+    SELECT m.*, COALESCE(m.levels[m.receipts], 0) AS qty_received, COALESCE(m.levels[m.receipts_by_limit], 0) AS by_limit,
+        m.days[m.receipts] AS last_on, COALESCE(m.days[1] < m.due_on - m.early_days, FALSE) AS is_early,
+        m.qty_due * (1 + COALESCE(m.tol_over, 0)) AS most,
+        CASE WHEN m.qty_due > 0 THEN m.days[m.receipts_in_need
+            + CASE WHEN m.levels[m.receipts_in_need] = m.need THEN 0 ELSE 1 END] END AS completed_on
+    FROM reached m
+    OFFSET 0
 ), ended AS (
-    SELECT j.*, CASE
+    SELECT j.*, j.by_limit >= j.need AS on_time, CASE
         WHEN j.completed_on IS NOT NULL THEN j.completed_on
         WHEN j.closed_short_on IS NOT NULL THEN COALESCE(j.last_on, j.closed_short_on)
-        WHEN j.too_late > 0 THEN (
+        WHEN j.is_cancelled AND j.quantity - j.qty_due < (  -- not all of it in time
+            SELECT sum(c.quantity) FROM production_cancellation c WHERE c.line_id = j.id AND c.cancelled_on <= %(as_of)s)
+        THEN (
             SELECT min(g.day) FROM (
                 SELECT m.day, sum(sum(m.quantity)) OVER (ORDER BY m.day) AS level FROM (
                     SELECT d.received_on AS day, d.quantity FROM production_delivery d
@@ -129,8 +134,8 @@ SELECT id, order_id, factory_id, category_id,
     CASE WHEN due_on IS NULL THEN 'unmeasurable' WHEN qty_due = 0 THEN 'excluded'
         WHEN id IN {_set_aside("line_id", _only(filtered, "x.line_id", "lines"))} THEN 'set_aside' ELSE 'counted' END,
     due_on, limit_on, qty_due, LEAST(by_limit, qty_due), qty_received,
-    COALESCE(on_time AND NOT (single_delivery AND COALESCE(split_into, 0) > 1) AND NOT (is_early AND early_policy = 'miss')
-        AND NOT (COALESCE(judged_level, 0) > most AND over_policy = 'miss') AND due_on IS NOT NULL, FALSE),
+    COALESCE(on_time AND NOT (single_delivery AND receipts_by_limit > 1) AND NOT (is_early AND early_policy = 'miss')
+        AND NOT (by_limit > most AND over_policy = 'miss') AND due_on IS NOT NULL, FALSE),
     COALESCE((on_time OR (closed_short_on IS NOT NULL AND last_on <= limit_on)) AND due_on IS NOT NULL, FALSE),
     ended_on IS NULL AND closed_short_on IS NULL AND qty_due > 0, is_early, qty_received > most, completed_on,
     CASE WHEN ended_on IS NOT NULL AND due_on IS NOT NULL THEN GREATEST(0, ended_on - due_on) END, completed_on - confirmed_on
@@ -138,18 +143,25 @@ FROM ended
 """
 
 
+def _delivered(filtered: bool, which: str = "TRUE") -> str:
+    """Each delivery with the lot that it counts for: a reversal goes with the lot of its receipt."""
+    return f"""(
+    SELECT d.*, CASE WHEN d.kind = 'reversal' THEN (SELECT b.lot_id FROM production_delivery b WHERE b.id = d.reverses_id)
+        ELSE d.lot_id END AS of_lot
+    FROM production_delivery d
+    WHERE d.known_on <= %(as_of)s AND {which} {_only(filtered, "d.line_id", "lines")}
+    OFFSET 0)"""
+
+
 def delivery_outcomes(filtered: bool) -> str:
-    """What each delivery adds to the coverage of its day (DEF-8); a reversal goes with the lot of its receipt."""
+    """What each delivery adds to the coverage of its day (DEF-8)."""
     return f"""
 SELECT d.id, d.line_id, d.factory_id, p.category_id, d.received_on, d.quantity, EXISTS (
     SELECT 1 FROM production_inspection i
-    WHERE i.lot_id = CASE WHEN d.kind = 'reversal' THEN b.lot_id ELSE d.lot_id END AND i.is_original
-        AND i.stage <> 'inline' AND i.source <> 'factory' AND i.inspected_on <= %(as_of)s)
-FROM production_delivery d
+    WHERE i.lot_id = d.of_lot AND i.is_original AND i.stage <> 'inline' AND i.source <> 'factory' AND i.inspected_on <= %(as_of)s)
+FROM {_delivered(filtered)} d
 JOIN production_orderline l ON l.id = d.line_id
 JOIN production_product p ON p.id = l.product_id
-LEFT JOIN production_delivery b ON d.kind = 'reversal' AND b.id = d.reverses_id
-WHERE d.known_on <= %(as_of)s {_only(filtered, "d.line_id", "lines")}
 """
 
 
@@ -165,12 +177,10 @@ JOIN production_lot t ON t.id = c.lot_id
 JOIN production_orderline l ON l.id = t.line_id
 JOIN production_product p ON p.id = l.product_id
 LEFT JOIN (
-    SELECT CASE WHEN d.kind = 'reversal' THEN b.lot_id ELSE d.lot_id END AS lot_id, sum(d.quantity) AS quantity
-    FROM production_delivery d LEFT JOIN production_delivery b ON d.kind = 'reversal' AND b.id = d.reverses_id
-    WHERE d.known_on <= %(as_of)s AND (d.lot_id IS NOT NULL OR b.lot_id IS NOT NULL)
-        {_only(filtered, "d.line_id", "lines")}
-    GROUP BY 1
-) q ON q.lot_id = t.id
+    SELECT d.of_lot, sum(d.quantity) AS quantity
+    FROM {_delivered(filtered, "(d.lot_id IS NOT NULL OR d.kind = 'reversal')")} d
+    GROUP BY d.of_lot
+) q ON q.of_lot = t.id
 WHERE NOT EXISTS {_set_aside("lot_id", "AND x.lot_id = t.id")}
 """
 
@@ -187,8 +197,8 @@ WITH closed AS (
     SELECT m.id, m.order_id, m.factory_id, m.material_id, m.currency, o.closed_on,
         COALESCE(m.allowance, o.loss_allowance) AS allowance,
         COALESCE(NULLIF(m.loss_base, ''), o.loss_base) AS loss_base, (
-            SELECT p.category_id FROM production_orderline l JOIN production_product p ON p.id = l.product_id
-            WHERE l.order_id = o.id ORDER BY l.id LIMIT 1) AS category_id
+            SELECT p.category_id FROM production_product p WHERE p.id = (
+                SELECT l.product_id FROM production_orderline l WHERE l.order_id = o.id ORDER BY l.id LIMIT 1)) AS category_id
     FROM production_ordermaterial m JOIN production_purchaseorder o ON o.id = m.order_id
     WHERE o.closed_on <= %(as_of)s {only_material}
 ), moved AS (

@@ -23,15 +23,11 @@ Bucket = tuple[int, int, datetime.date]
 
 @dataclass
 class Rebuilt:
-    """What one run did: how many marks it took, and which buckets of which factories it wrote."""
+    """What one run did: how many marks it took, and of which factories it wrote sums, with their first day."""
 
     marks: int = 0
     whole: bool = False
-    buckets: dict[str, set[Bucket]] = field(default_factory=lambda: defaultdict(set))
-
-    @property
-    def factories(self) -> set[int]:
-        return {bucket[0] for buckets in self.buckets.values() for bucket in buckets}
+    first_on: dict[int, datetime.date] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,10 +113,13 @@ def rebuild() -> Rebuilt:
         subjects: dict[str, Any] = {
             "lines": sorted(lines), "lots": seen["lot"], "materials": sorted(materials), "as_of": NEVER,
         }  # fmt: skip
+        buckets: dict[str, set[Bucket]] = defaultdict(set)
         for table in TABLES:
             if subjects["materials" if "materials" in table.matches else "lines"] or subjects["lots"]:
-                _rewrite(cursor, table, subjects, done.buckets)
-        _rewrite_buckets(cursor, done.buckets)
+                _rewrite(cursor, table, subjects, buckets)
+        _rewrite_buckets(cursor, buckets)
+        for factory, _, day in set().union(*buckets.values()):
+            done.first_on[factory] = min(day, done.first_on.get(factory, day))
         _owe_judgement(cursor, done)
     return done
 
@@ -144,50 +143,56 @@ def _is_most(cursor: Any, seen: dict[str, list[int]]) -> bool:
 
 def _rebuild_all(cursor: Any, done: Rebuilt) -> Rebuilt:
     done.whole = True
-    cursor.execute("SET LOCAL work_mem = '128MB'")  # the joins of all lines, once, in memory
-    cursor.execute("TRUNCATE production_factoryday, " + ", ".join(table.name for table in TABLES))
-    for table in TABLES:
-        with _indexed_afterwards(cursor, table.name):
+    # All lines at once, in memory; groups by sorting, because a hash of so many sums would not fit.
+    cursor.execute(
+        "SELECT set_config('work_mem', '128MB', TRUE), set_config('maintenance_work_mem', '256MB', TRUE), "
+        "set_config('enable_hashagg', 'off', TRUE)"
+    )
+    emptied = ["production_factoryday", *(table.name for table in TABLES)]
+    cursor.execute(f"TRUNCATE {', '.join(emptied)}")
+    with _indexed_afterwards(cursor, emptied):
+        for table in TABLES:
             cursor.execute(f"INSERT INTO {table.name} ({table.columns}) {table.sql(False)}", {"as_of": NEVER})
-    for family, (source, day) in SOURCE_OF.items():
-        rows = f"(SELECT * FROM {source} WHERE {day} IS NOT NULL) AS rows"
-        cursor.execute(
-            f"INSERT INTO production_factoryday ({outcomes.bucket_columns(family)}) "
-            f"{outcomes.bucket_sums(family, rows)} ORDER BY 1, 3, 2"  # as the unique key wants them
-        )
-    cursor.execute("SELECT DISTINCT factory_id, category_id FROM production_factoryday")
-    done.buckets["all"] = {(factory, category, FIRST_DAY) for factory, category in cursor.fetchall()}
+        for family, (source, day) in SOURCE_OF.items():
+            rows = f"(SELECT * FROM {source} WHERE {day} IS NOT NULL) AS rows"
+            cursor.execute(
+                f"INSERT INTO production_factoryday ({outcomes.bucket_columns(family)}) "
+                f"{outcomes.bucket_sums(family, rows)} ORDER BY 1, 3, 2"  # as the unique key wants them
+            )
+    cursor.execute(
+        "SELECT id FROM factories_factory f WHERE EXISTS (SELECT FROM production_factoryday d WHERE d.factory_id = f.id)"
+    )
+    done.first_on = {row[0]: FIRST_DAY for row in cursor.fetchall()}
     _owe_judgement(cursor, done)
     return done
 
 
 def _owe_judgement(cursor: Any, done: Rebuilt) -> None:
     """Notes which factories have to be judged again and from which day: whoever rebuilt the sums may not be the judge."""
-    first: dict[int, datetime.date] = {}
-    for buckets in done.buckets.values():
-        for factory, _, day in buckets:
-            first[factory] = min(day, first.get(factory, day))
-    if first:
+    if done.first_on:
         cursor.execute(
             "INSERT INTO production_tojudge (factory_id, first_on) SELECT * FROM unnest(%s::bigint[], %s::date[])",
-            [list(first), list(first.values())],
+            [list(done.first_on), list(done.first_on.values())],
         )
 
 
 @contextmanager
-def _indexed_afterwards(cursor: Any, table: str) -> Iterator[None]:
-    """Builds the indexes of an emptied table once it is filled: sorting once costs less than finding each row's place."""
+def _indexed_afterwards(cursor: Any, tables: list[str]) -> Iterator[None]:
+    """Builds the indexes of emptied tables once they are filled: sorting once costs less than finding each row's place."""
     cursor.execute(
-        "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index i WHERE i.indrelid = %s::regclass "
-        "AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.indexrelid)",
-        [table],
+        "SELECT i.indrelid::regclass::text, i.indexrelid::regclass::text, quote_ident(c.conname), "
+        "COALESCE(pg_get_constraintdef(c.oid), pg_get_indexdef(i.indexrelid)) FROM pg_index i "
+        "LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid "
+        "WHERE i.indrelid = ANY(%s::regclass[]) ORDER BY 1, 2",
+        [tables],
     )
-    indexes = cursor.fetchall()
-    for name, _ in indexes:
-        cursor.execute(f"DROP INDEX {name}")
+    drops, builds = [], []
+    for table, index, constraint, definition in cursor.fetchall():
+        drops.append(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}" if constraint else f"DROP INDEX {index}")
+        builds.append(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} {definition}" if constraint else definition)
+    cursor.execute(f"DO $$BEGIN {'; '.join(drops)}; END$$")
     yield
-    for _, definition in indexes:
-        cursor.execute(definition)
+    cursor.execute(f"DO $$BEGIN {'; '.join(builds)}; END$$")
 
 
 def _rewrite(cursor: Any, table: Table, subjects: dict[str, Any], buckets: dict[str, set[Bucket]]) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -291,6 +291,40 @@ def test_one_changed_delivery_takes_ten_statements_for_the_sums_however_many_the
     Delivery.objects.filter(line=line)[:1].get().delete()
     with django_assert_max_num_queries(12):  # ten and the two ends of a savepoint
         rollups.rebuild()
+
+
+def keys_and_indexes():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid), i.indisvalid, c.contype, pg_get_constraintdef(c.oid) "
+            "FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid "
+            "WHERE i.indrelid = ANY(%s::regclass[]) ORDER BY 1",
+            [[model._meta.db_table for model in DERIVED]],
+        )
+        return cursor.fetchall()
+
+
+@pytest.mark.django_db
+def test_a_full_rebuild_leaves_every_key_and_index_as_it_was():
+    make.delivery(10)
+    before = keys_and_indexes()
+    assert sum(kind == "p" for _, _, _, kind, _ in before) == len(DERIVED)
+    rollups.rebuild_all()
+    assert keys_and_indexes() == before
+    twice = FactoryDay.objects.first()
+    twice.pk = None
+    with pytest.raises(IntegrityError, match="one_bucket"), transaction.atomic():
+        twice.save()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("factories", [1, 12])
+def test_a_full_rebuild_takes_eighteen_statements_for_any_number_of_factories(factories, django_assert_num_queries):
+    for _ in range(factories):
+        make.delivery(10)
+    with django_assert_num_queries(20):  # eighteen and the two ends of a savepoint
+        rollups.rebuild_all()
+    assert FactoryDay.objects.values("factory").distinct().count() == factories
 
 
 def in_threads(*functions):
