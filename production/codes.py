@@ -9,11 +9,11 @@ import string
 import unicodedata
 from urllib.parse import unquote, urlsplit
 
-from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, F, IntegerField, Q, QuerySet, TextField, Value, When
 from django.db.models.expressions import Func
 from django.db.models.functions import Concat, Upper
 
-from production.models import PurchaseOrder
+from production.models import OrderLine, PurchaseOrder
 
 SHORTEST = 3  # characters of a part of a code that are looked for
 LONGEST = 200
@@ -75,26 +75,46 @@ def find_lines(lines: QuerySet, text: str) -> QuerySet:
     wanted = keys(text)
     if not wanted:
         return lines.none().annotate(rank=Value(0))
-    whole, order, ending, of_orders = Q(), Q(), Q(), Q()
+    whole, order = Q(), Q()
     for each in wanted:
         whole |= Q(line_key=each) | Q(factory_line_key=each)
         order |= Q(order_key=each)
-        is_long = len(each) >= SHORTEST
-        ending |= Q(factory_line_key__endswith=each) if is_long else Q(line_key=each)
-        of_orders |= Q(order_key__endswith=each) if is_long else Q(order_key=each)
-    # What each row is asked is little, what is asked of orders is asked once; the rank is worked out for those found.
-    orders = PurchaseOrder.objects.alias(order_key=_key_of(F("number"))).filter(of_orders)
     rank = Case(When(whole, then=Value(0)), When(order, then=Value(1)), default=Value(2), output_field=IntegerField())
-    return (
-        lines.alias(
-            order_key=_key_of(F("order__number")),
-            line_key=_key_of(Concat("order__number", "number")),
-            factory_line_key=_key_of(Concat("order__factory__code", "order__number", "number")),
-        )
-        .filter(ending | Q(order__in=orders.values("pk")))
-        .annotate(rank=rank)
-        .order_by("rank", "order__number", "number", "id")
+    # Each half goes by an index of its own; asked together, every line would be read.
+    halves = [half for each in wanted for half in (_told_by_order(each), _told_by_number(each))]
+    found = halves[0].union(*halves[1:])
+    return _with_keys(lines.filter(pk__in=found)).annotate(rank=rank).order_by("rank", "order__number", "number", "id")
+
+
+def _with_keys(lines: QuerySet) -> QuerySet:
+    return lines.alias(
+        order_key=_key_of(F("order__number")),
+        line_key=_key_of(Concat("order__number", "number")),
+        factory_line_key=_key_of(Concat("order__factory__code", "order__number", "number")),
     )
+
+
+def _told_by_order(wanted: str) -> QuerySet:
+    """The lines that end with what is wanted, told by an order number that ends in its beginning or lies within it."""
+    places = range(1, len(wanted) + 1)
+    ends = Q(backwards__in={wanted[first:last][::-1] for last in places for first in range(last)})
+    if is_long := len(wanted) >= SHORTEST:
+        for last in places[1:]:  # too many orders end in one letter: those are told by the number of the line
+            ends |= Q(backwards__startswith=wanted[:last][::-1])
+    orders = PurchaseOrder.objects.alias(backwards=_backwards("number")).filter(ends)
+    lines = _with_keys(OrderLine.objects.order_by().filter(order__in=orders.values("pk")))
+    if is_long:
+        return lines.filter(Q(factory_line_key__endswith=wanted) | Q(order_key__endswith=wanted)).values("pk")
+    return lines.filter(Q(line_key=wanted) | Q(order_key=wanted)).values("pk")
+
+
+def _told_by_number(wanted: str) -> QuerySet:
+    """The lines whose own number ends with what is wanted, or is all of it but the first letter."""
+    lines = _with_keys(OrderLine.objects.order_by().alias(backwards=_backwards("number")))
+    if len(wanted) < SHORTEST:
+        return lines.none().values("pk")
+    ends = Q(backwards__startswith=wanted[::-1]) | Q(backwards=wanted[1:][::-1])
+    return lines.filter(ends, factory_line_key__endswith=wanted).values("pk")
 
 
 def _key_of(expression) -> Func:
@@ -103,3 +123,8 @@ def _key_of(expression) -> Func:
     `translate` with an empty replacement takes characters away; a regular expression would cost ten times as much.
     """
     return Func(Upper(expression), Value(PUNCTUATION), Value(""), function="translate")
+
+
+def _backwards(name: str) -> Func:
+    """The key of a number read backwards, as the indexes of migration 0010 hold it: its end is then a beginning."""
+    return Func(_key_of(F(name)), function="reverse", output_field=TextField())

@@ -1,6 +1,9 @@
 """What people type and scan on the dock names the right order line."""
 
+import random
+
 import pytest
+from django.db import connection
 
 from production import codes
 from production.models import OrderLine
@@ -63,3 +66,34 @@ def test_full_codes_tell_orders_of_two_factories_apart_and_may_hold_slashes(db):
     assert list(codes.exact_line(OrderLine.objects, codes.full_code(first))) == [first]
     assert list(codes.exact_line(OrderLine.objects, codes.full_code(second))) == [second]
     assert not codes.exact_line(OrderLine.objects, "PO/7/1").exists()
+
+
+def test_every_ending_finds_what_a_plain_reading_of_the_codes_finds(db):
+    """Written without an index: the code of each line, folded in Python, and whether it ends so."""
+    chance = random.Random(7)
+    lines = []
+    for code in ("VN-014", "CN-1"):
+        factory = make.factory(code=code)
+        for number in ("PO-2391", "391", "1", "PO/1-L", "A1", "L2391"):
+            order = make.order(number=number, factory=factory)
+            lines += [make.line(order=order, number=each) for each in ("1", "L2", "91", "391", "-")]
+    known = {line.pk: codes.key(f"{line.order.factory.code}{line.order.number}{line.number}") for line in lines}
+    orders = {line.pk: codes.key(line.order.number) for line in lines}
+    wanted = {chance.choice(list(known.values()))[-chance.randint(3, 9) :] for _ in range(40)} | {
+        "2391",
+        "391",
+        "0141",
+        "911",
+    }
+    for text in sorted(wanted):
+        expected = {pk for pk in known if known[pk].endswith(text) or orders[pk].endswith(text)}
+        assert {line.pk for line in codes.find_lines(OrderLine.objects, text)} == expected, text
+
+
+def test_the_last_digits_are_looked_up_and_not_searched_for(db):
+    make.line()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = codes.find_lines(OrderLine.objects, "2391").explain()
+    assert "order_number_backwards" in plan
+    assert "line_number_backwards" in plan
