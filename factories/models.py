@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.history import tracked
+from factories.folding import Folded, folded
 
 REBUILD = "PERFORM factories_rebuild_working_days(ids.id) FROM (SELECT DISTINCT {column} AS id FROM {source}) AS ids; RETURN NULL;"
 
@@ -159,10 +160,13 @@ class FactoryQuerySet(models.QuerySet):
         return self.filter(status__in=[Factory.Status.ACTIVE, Factory.Status.TRIAL])
 
     def search(self, text):
-        return (
-            self.filter(Q(code__icontains=text) | Q(name__icontains=text) | Q(local_name__icontains=text))
-            if text
-            else self
+        """Those whose code or a name holds the text, whatever the marks on its letters."""
+        if not text:
+            return self
+        names = self.alias(folded_name=Folded("name"), folded_local_name=Folded("local_name"))
+        wanted = folded(text)
+        return names.filter(
+            Q(code__icontains=text) | Q(folded_name__contains=wanted) | Q(folded_local_name__contains=wanted)
         )
 
 

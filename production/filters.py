@@ -233,12 +233,10 @@ class OrderFilters(ListFilters):
             is_open = Q(Exists(outcomes)) | Q(~Exists(judged), closed_on__isnull=True)
             rows = rows.filter(is_open if self.chosen_state == self.OPEN else ~is_open)
         if text := chosen.get("q"):
-            products = PurchaseOrder.objects.filter(
-                Q(lines__product__code__icontains=text) | Q(lines__product__name__icontains=text)
-            )
+            lines = OrderLine.objects.filter(product__in=Product.objects.search(text).order_by().values("pk"))
             rows = rows.filter(
-                Q(number__icontains=text) | Q(factory__name__icontains=text) | Q(factory__code__icontains=text)
-                | Q(pk__in=products.values("pk"))
+                Q(number__icontains=text) | Q(factory__in=Factory.objects.search(text).order_by().values("pk"))
+                | Q(pk__in=lines.order_by().values("order"))
             )  # fmt: skip
         return rows
 
@@ -250,7 +248,7 @@ def _lines_with(text: str) -> QuerySet:
     """
     number = text.partition("/")[0].strip() or text
     orders = PurchaseOrder.objects.filter(number__icontains=number)
-    products = Product.objects.filter(Q(code__icontains=text) | Q(name__icontains=text))
-    factories = Factory.objects.filter(Q(code__icontains=text) | Q(name__icontains=text))
+    products = Product.objects.search(text)
+    factories = Factory.objects.search(text)
     found = Q(order__in=orders.values("pk")) | Q(product__in=products.values("pk"))
     return OrderLine.objects.filter(found | Q(factory__in=factories.values("pk"))).values("pk")

@@ -5,10 +5,12 @@ import io
 import re
 
 import pytest
+from django.db.models import Value
 from django.urls import reverse
 
 from assessments.models import Breach, Evaluation, Watch
 from assessments.views.entrance import today
+from factories import folding
 from factories.models import Factory
 from tests import judged, make
 
@@ -317,10 +319,36 @@ def test_search_opens_what_a_code_names_and_lists_the_rest(client, sign_in, late
     assert client.get("/search/?q=D-999999999999999999").status_code == 200
 
 
+@pytest.mark.parametrize("typed", ["dai phat", "Đại Phát", "DAI", "ĐẠI", "ｄａｉ", "Da\u0323i"])
+def test_search_does_not_ask_for_the_marks_on_letters(client, sign_in, typed):
+    make.factory(code="VN-077", name="Công ty Đại Phát")
+    product = make.product(code="SKU-77", name="Áo thun Đại")
+    make.line(product=product, order=make.order(factory=make.factory(code="VN-078")))
+    sign_in("manager")
+    page = text(client.get("/search/", {"q": typed}))
+    assert "Công ty Đại Phát" in page
+    assert ("Áo thun Đại" in page) == (len(typed) < 5)
+    assert (
+        folding.folded(typed)
+        == Factory.objects.annotate(same=folding.Folded(Value(typed))).values_list("same", flat=True)[0]
+    )
+
+
+def test_search_finds_products_by_code_and_name_and_leads_to_their_orders(client, sign_in):
+    line = make.line(product=make.product(code="SKU-77", name="Crew-neck T-shirt"))
+    make.line(product=make.product(code="SKU-78", name="Skirt"))
+    sign_in("buyer")
+    for typed in ("sku-77", "t-shirt"):
+        assert "/orders/?state=all&amp;q=SKU-77" in client.get("/search/", {"q": typed}).content.decode()
+    orders = client.get("/orders/", {"state": "all", "q": "SKU-77"}).context["rows"]
+    assert [row["order"] for row in orders] == [line.order]
+
+
 def test_search_never_finds_what_is_not_ones_own(client, sign_in, late):
     other = judged.factory("VN-999", name="Rival Garment")
+    secret = other.lines.first().product
     sign_in("contact", factory=late)
-    for typed in ("VN-999", "PO-VN-999", other.deliveries.first().code, "Rival", "VN-999-0"):
+    for typed in ("VN-999", "PO-VN-999", other.deliveries.first().code, "Rival", "VN-999-0", secret.code, secret.name):
         page = client.get("/search/", {"q": typed})
         assert page.status_code == 200
         assert "Nothing is called" in text(page)

@@ -5,7 +5,7 @@ import unicodedata
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from accounts.models import User
 from assessments.models import Breach
 from factories.models import Factory
-from production.models import Delivery, Inspection, Lot, PurchaseOrder
+from production.models import Delivery, Inspection, Lot, OrderLine, Product, PurchaseOrder
 
 MOST = 20
 CODED = {"D": Delivery, "I": Inspection, "B": Breach}
@@ -22,7 +22,7 @@ CODED = {"D": Delivery, "I": Inspection, "B": Breach}
 
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
-    """Orders, factories, lots, and D-, I- and B- codes, as far as this person may see them."""
+    """Orders, factories, products, lots, and D-, I- and B- codes, as far as this person may see them."""
     if request.user.role == User.Role.OFFICER:
         raise PermissionDenied
     text = cleaned(request.GET.get("q", ""))
@@ -67,6 +67,11 @@ def orders_of(user: User) -> QuerySet[PurchaseOrder]:
     return PurchaseOrder.objects.visible_to(user).select_related("factory")
 
 
+def products_of(user: User) -> QuerySet[Product]:
+    """What was ordered in an order that this person sees."""
+    return Product.objects.filter(Exists(OrderLine.objects.visible_to(user).filter(product=OuterRef("pk"))))
+
+
 def nearby(user: User, text: str) -> dict[str, Any]:
     """What contains the text."""
     lots = (
@@ -78,6 +83,7 @@ def nearby(user: User, text: str) -> dict[str, Any]:
     return {
         "factories": list(Factory.objects.visible_to(user).search(text).order_by("code")[:MOST]),
         "orders": list(orders_of(user).filter(number__icontains=text).order_by("-pk")[:MOST]),
+        "products": list(products_of(user).search(text).order_by("code")[:MOST]),
         "lots": list(lots[:MOST]),
         "most": MOST,
     }

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.history import tracked
+from factories.folding import Folded, folded
 from factories.models import Category, WorkingCalendar, code_is_plain, zone_exists
 from production.marks import marks
 
@@ -25,6 +26,14 @@ class Site(models.Model):
         return self.name
 
 
+class ProductQuerySet(models.QuerySet):
+    def search(self, text):
+        """Those whose code or name holds the text, whatever the marks on its letters."""
+        return self.alias(folded_name=Folded("name")).filter(
+            Q(code__icontains=text) | Q(folded_name__contains=folded(text))
+        )
+
+
 @tracked()
 class Product(models.Model):
     """One article that is bought, in one category."""
@@ -33,6 +42,8 @@ class Product(models.Model):
     name = models.CharField(max_length=200)
     category = models.ForeignKey(Category, models.PROTECT, related_name="products")
     unit = models.CharField(max_length=12, default="pcs")
+
+    objects = ProductQuerySet.as_manager()
 
     class Meta:
         ordering = ["code"]

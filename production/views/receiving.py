@@ -14,11 +14,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from factories.models import Factory
 from production import codes
 from production.forms.deliveries import YES, CorrectionForm, DeliveryForm, take_back
 from production.forms.fields import counts_whole, read_quantity, refuse, write_quantity
 from production.judging import standing, standings, with_facts
-from production.models import Delivery, LineOutcome, Lot, OrderLine
+from production.models import Delivery, LineOutcome, Lot, OrderLine, Product
 from production.views.access import SeeOther, order_writers_only
 from production.wording import amount, moment, moment_near, place_of, short_day
 
@@ -92,12 +93,8 @@ def _resolve(request, text):
 
 
 def _bears(text):
-    return Q(outcome__is_open=True) & (
-        Q(product__name__icontains=text)
-        | Q(product__code__icontains=text)
-        | Q(factory__name__icontains=text)
-        | Q(factory__code__icontains=text)
-    )
+    products, factories = Product.objects.search(text).order_by(), Factory.objects.search(text).order_by()
+    return Q(outcome__is_open=True) & (Q(product__in=products.values("pk")) | Q(factory__in=factories.values("pk")))
 
 
 def _names_exactly(request, text, line) -> bool:
