@@ -28,6 +28,7 @@ class Standing:
 
     factory: Factory
     open_breaches: int
+    evaluation: int | None = None  # of which the numbers are
     grade: str = NOT_RATED
     is_carried: bool = False
     graded_on: datetime.date | None = None
@@ -97,7 +98,7 @@ def _standing(factory: Factory, found: dict[int, dict]) -> Standing:
     days = [found[pk] for pk in (factory.live_id, factory.night_id) if pk in found]
     if days:
         now = max(days, key=lambda row: (row["as_of"], row["computed_at"]))
-        standing.measures = now["found"] or {}
+        standing.evaluation, standing.measures = now["id"], now["found"] or {}
         standing.score, standing.as_of, standing.projected = now["score"], now["as_of"], now["raw_grade"]
         standing.computed_at = now["computed_at"]
         standing.status = wording.overall(standing.measures)

@@ -1,13 +1,16 @@
 """The list of factories, worst first."""
 
 from collections import Counter
+from typing import Any
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from assessments import scorecards, wording
@@ -21,6 +24,8 @@ from assessments.views.entrance import BUSINESS, open_to, today
 from factories.models import Factory
 
 PAGE = 50
+ROWS_KEPT = 2_000  # about two kilobytes each
+drawn: dict[tuple, SafeString] = {}
 HEADS = [
     ("name", gettext_lazy("Factory"), "", ""),
     ("grade", gettext_lazy("Grade"), "", ""),
@@ -70,7 +75,7 @@ def factory_list(request: HttpRequest) -> HttpResponse:
             "slim_form": FactoryFilter(request.GET, countries, categories, "slim_%s"),
             "chosen": len(chosen),
             "heads": heads if request.user.sees_breaches() else heads[:-1],
-            "rows": table(page.object_list),
+            "rows": table(page.object_list, request.user.sees_breaches()),
             "total": len(shown),
             "shows_breaches": request.user.sees_breaches(),
             "lead": lead(len(every), grades),
@@ -125,23 +130,39 @@ def lead(total: int, grades: Counter) -> str:
     return _("%(factories)s, worst first: %(parts)s.") % {"factories": words, "parts": parts} if total else ""
 
 
-def table(standings: list[Standing]) -> list[dict]:
-    """The rows of the list, formatted here: template filters would be most of the page's time."""
+def table(standings: list[Standing], with_breaches: bool) -> list[dict[str, Any]]:
+    """The rows of the list. Drawing them is most of the page's time, so a process keeps those it has drawn."""
     known = [value for s in standings for value in s.trend if value is not None]
     low = min([*map(float, known), 0.9]) - 0.02
-    return [
-        {
-            "s": s,
-            "url": f"/factories/{s.factory.code}/",
-            "place": ", ".join(part for part in (s.factory.city, country_name(s.factory.country)) if part),
-            "grade": pill(s.grade),
-            "now": pill(s.status),
-            "score": points(s.score),
-            "spark": sparkline(s.trend, low, 1, None, _("On time in full")),
-            "cells": [cell(s, name) for name in ("otif", "defect", "loss")],
-        }
-        for s in standings
-    ]
+    return [{"s": s, "drawn": kept_row(s, low, with_breaches)} for s in standings]
+
+
+def kept_row(s: Standing, low: float, with_breaches: bool) -> SafeString:
+    """One row, drawn once for all that it shows; a stored evaluation never changes, so its id stands for its numbers."""
+    shown = (
+        get_language(), s.factory.code, s.factory.name, s.factory.city, s.factory.country, s.evaluation, s.grade,
+        tuple(s.trend), low, s.open_breaches, with_breaches,
+    )  # fmt: skip
+    if shown not in drawn:
+        if len(drawn) >= ROWS_KEPT:
+            drawn.clear()
+        drawn[shown] = row(s, low, with_breaches)
+    return drawn[shown]
+
+
+def row(s: Standing, low: float, with_breaches: bool) -> SafeString:
+    """One row; its values are formatted here, template filters would take longer."""
+    values = {
+        "s": s,
+        "url": f"/factories/{s.factory.code}/",
+        "place": ", ".join(part for part in (s.factory.city, country_name(s.factory.country)) if part),
+        "grade": pill(s.grade),
+        "now": pill(s.status),
+        "score": points(s.score),
+        "spark": sparkline(s.trend, low, 1, None, _("On time in full")),
+        "cells": [cell(s, name) for name in ("otif", "defect", "loss")],
+    }
+    return render_to_string("assessments/parts/factory_row.html", {"row": values, "shows_breaches": with_breaches})
 
 
 def cell(standing: Standing, name: str) -> dict:

@@ -4,9 +4,10 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
-from django.db.models import Case, Count, IntegerField, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Count, IntegerField, OuterRef, Value, When
+from django.db.models.functions import Coalesce, JSONObject, NullIf
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -89,7 +90,7 @@ def grade_edit(request: HttpRequest, grade: str) -> HttpResponse:
 @open_to(POLICY)
 def factory_overrides(request: HttpRequest, code: str) -> HttpResponse:
     """Who may order from this factory in spite of its grade, until when, and why?"""
-    factory = factory_or_404(request.user, code)
+    factory = factory_or_404(request.user, code, in_force=in_force())
     form = OverrideForm(
         request.POST or None, today=today(), instance=StandingOverride(factory=factory, granted_by=request.user)
     )
@@ -141,23 +142,26 @@ def override_end(request: HttpRequest, code: str, pk: int) -> HttpResponse:
     return HttpResponseRedirect(reverse("factory_overrides", args=[factory.code]))
 
 
+def in_force() -> ArraySubquery:
+    """The overrides of the outer factory that hold today, the longest first, as plain values: its page asks for them with it."""
+    found = StandingOverride.objects.filter(factory=OuterRef("pk")).in_force(today()).order_by("-until_on")
+    by = Coalesce(NullIf("granted_by__name", Value("")), "granted_by__email")
+    return ArraySubquery(found.values(json=JSONObject(until="until_on", by=by, reason="reason")))
+
+
 def standing(factory: Factory, user: User) -> dict[str, Any] | None:
-    """What the grade of a factory means for it today, for its card; None for one that no month has reached. One query."""
+    """What the grade of a factory, asked for with `in_force`, means for it today; None for one that no month has reached."""
     row = getattr(factory, "standing", None)
     if row is None:
         return None
     money = sees_money(user)
-    found = StandingOverride.objects.filter(factory=factory).in_force(today()).select_related("granted_by")
     return {
         "grade": row.grade,
         "since": day(row.since_on) if row.grade != Grade.NOT_RATED else "",
         "closes": consequences.closes(row, money),
         "opens": consequences.opens(row),
         "payment": row.deposit_terms if money else "",
-        "overrides": [
-            {"until": day(each.until_on), "by": each.granted_by, "reason": each.reason}
-            for each in found.order_by("-until_on")
-        ],
+        "overrides": [override | {"until": day(override["until"])} for override in factory.in_force],
         "says_why": user.reads_all_factories(),  # the reason is ours, not the factory's
         "may_override": user.edits_policies(),
         "plan_due": day(row.plan_due_on) if row.plan_due_on else "",

@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, DurationField, Exists, ExpressionWrapper, F, Max, Min, OuterRef, Q
+from django.db.models.functions import JSONObject
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -20,7 +22,7 @@ from assessments.views import drawings, outlook
 from assessments.views.account import safe_next
 from assessments.views.breaches import pressing, with_names
 from assessments.views.entrance import BUSINESS, STAFF, factory_or_404, open_to, sees_money, today
-from assessments.views.grades import standing
+from assessments.views.grades import in_force, standing
 from factories.models import Contact, Factory
 from production.models import LineOutcome, PurchaseOrder, day_at
 
@@ -35,7 +37,7 @@ def factory_detail(request: HttpRequest, code: str) -> HttpResponse:
     """Is this factory failing, at what, since when?"""
     user = request.user
     watches = Watch.objects.filter(user=user, factory=OuterRef("pk"))
-    factory = factory_or_404(user, code, is_watched=Exists(watches))
+    factory = factory_or_404(user, code, is_watched=Exists(watches), reached_at=contacts(), in_force=in_force())
     card = scorecards.card(factory, today())
     chosen = _chosen(card, request.GET.get("period", ""))
     context: dict[str, Any] = {
@@ -234,6 +236,12 @@ def running_orders(user: User, factory: Factory) -> list[dict[str, Any]]:
     return rows
 
 
+def contacts() -> ArraySubquery:
+    """Who to write to at the outer factory, as plain values."""
+    found = Contact.objects.filter(factory=OuterRef("pk"))
+    return ArraySubquery(found.values(json=JSONObject(name="name", email="email", phone="phone", position="position")))
+
+
 def facts(factory: Factory) -> list[tuple[str, Any]]:
     """Who they are and when they work."""
     place = ", ".join(part for part in (factory.city, country_name(factory.country)) if part)
@@ -248,9 +256,9 @@ def facts(factory: Factory) -> list[tuple[str, Any]]:
         found.insert(0, (_("Local name"), factory.local_name))
     if factory.since_on:
         found.append((_("With us since"), day(factory.since_on)))
-    for contact in Contact.objects.filter(factory=factory):
-        reach = " · ".join(part for part in (contact.name, contact.email, contact.phone) if part)
-        found.append((contact.position or _("Contact"), reach))
+    for contact in factory.reached_at:
+        reach = " · ".join(part for part in (contact["name"], contact["email"], contact["phone"]) if part)
+        found.append((contact["position"] or _("Contact"), reach))
     return found
 
 
