@@ -34,8 +34,8 @@ def assess(now: datetime.datetime, call_help: CallHelp | None = None) -> int:
         cursor.execute("SET LOCAL synchronous_commit TO off")
         done = rollups.rebuild()
         disputes.settle()
-    if call_help and len(done.factories) > JUDGED_AT_ONCE:
-        call_help(min(PARTS, -(-len(done.factories) // JUDGED_AT_ONCE)) - 1)
+    if call_help and len(done.first_on) > JUDGED_AT_ONCE:
+        call_help(min(PARTS, -(-len(done.first_on) // JUDGED_AT_ONCE)) - 1)
     while _judge_some(now):
         pass
     return done.marks
