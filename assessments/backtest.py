@@ -1,17 +1,17 @@
 """What if: a draft policy on the last closed months, before it is saved. Nothing is stored."""
 
 import datetime
-import itertools
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from assessments import evaluations, windows
-from assessments.evaluations import MONTH, Policies, Subject
-from assessments.judgement import Judged
+from assessments import evaluations, grading, judgement, window_sums, windows
+from assessments.evaluations import MONTH, Chosen, Policies, Subject
+from assessments.judgement import Verdict
 from assessments.models import Policy
 from factories.models import Category, Factory
 
+Judged = tuple[Policy, Verdict]
 FOREVER = datetime.date(2000, 1, 1)
 
 
@@ -75,16 +75,41 @@ def compare(draft: Policy, yesterday: datetime.date, months: int = 12) -> Compar
         concerned = concerned.filter(pk=draft.factory_id)
     factories = tuple(concerned)
     categories = {category.pk: category for category in Category.objects.all()}
-    return Comparison(
-        ends,
-        factories,
-        now=_side(Policies(), ends, factories, categories),
-        draft=_side(_with(draft), ends, factories, categories),
-    )
-
-
-def _with(draft: Policy) -> Policies:
+    subjects = [Subject(factory, None, end) for factory in factories for end in ends]
     policies = Policies()
+    chosen, drafted = (
+        {(each.subject.factory.pk, each.subject.as_of): each for each in evaluations.choose(MONTH, subjects, among)}
+        for among in (policies, _with(draft, policies))
+    )
+    sums = window_sums.Sums(evaluations.asked([*chosen.values(), *drafted.values()]))
+    supplied = window_sums.with_material({factory.pk for factory in factories})
+
+    look = lru_cache(maxsize=4 * months)(sums.of)  # both windows of both sides, for one factory
+    stored = lru_cache(maxsize=2 * months)(lambda window: judgement.sums_of(window, look(window)))
+
+    def judge(each: Chosen | None) -> Judged | None:
+        if each is None:
+            return None
+        factory, policy = each.subject.factory, each.policy
+        _, window = evaluations.shortest(each, look)
+        category = categories[factory.category_id]
+        return policy, judgement.decide(stored(window), policy, category, policy.alpha_month, factory.pk in supplied)
+
+    result = Comparison(ends, factories, now=Side(), draft=Side())
+    for factory in factories:
+        now, then = [], []
+        for end in ends:
+            each, other = chosen.get((factory.pk, end)), drafted.get((factory.pk, end))
+            now.append(judge(each))
+            # Where the draft leaves the policy as it is, what was judged by it holds for both sides.
+            then.append(now[-1] if each and other and each.policy is other.policy else judge(other))
+        _publish(result.now, factory, ends, now)
+        _publish(result.draft, factory, ends, then)
+    return result
+
+
+def _with(draft: Policy, policies: Policies) -> Policies:
+    """The policies with the draft in the place of every version of its scope."""
     replaced = Policy(
         **{name: value for name, value in vars(draft).items() if not name.startswith("_") and name != "id"}
     )
@@ -97,33 +122,20 @@ def _with(draft: Policy) -> Policies:
     return Policies(among=kept | {"draft": replaced})
 
 
-def _side(
-    policies: Policies, ends: Sequence[datetime.date], factories: Sequence[Factory], categories: dict[int, Category]
-) -> Side:
-    subjects = [Subject(factory, None, end) for end in ends for factory in factories]
-    judged = {(subject.factory.pk, subject.as_of): (policy, found) for subject, policy, _, found in
-              evaluations.judge_all(MONTH, subjects, policies, categories)}  # fmt: skip
-    side = Side()
-    history: dict[int, list[dict[str, object]]] = defaultdict(list)
-    for end in ends:
-        for factory in factories:
-            if (factory.pk, end) not in judged:
-                side.months[factory.pk, end] = Month(None, "not_rated", frozenset())
-                continue
-            policy, found = judged[factory.pk, end]
-            grade, carried = evaluations.publication(found, policy, history[factory.pk])
-            history[factory.pk].insert(0, {"published_grade": grade, "raw_grade": found.raw, "is_carried": carried})
-            side.months[factory.pk, end] = Month(
-                str(found.score) if found.score is not None else None, grade, _in_breach(found)
-            )
-    for before, after in itertools.pairwise(ends):
-        for factory in factories:
-            was, now = side.months[factory.pk, before].breaches, side.months[factory.pk, after].breaches
-            side.opened += len(now - was)
-            side.closed += len(was - now)
-    side.opened += sum(len(side.months[factory.pk, ends[0]].breaches) for factory in factories)
-    return side
-
-
-def _in_breach(judged: Judged) -> frozenset[str]:
-    return frozenset(name for name, measure in judged.measures.items() if measure["status"] == "breach")
+def _publish(side: Side, factory: Factory, ends: Sequence[datetime.date], judged: Sequence[Judged | None]) -> None:
+    """Writes down what the months of one factory would have published, one after the other."""
+    published: list[dict[str, object]] = []  # latest first
+    was: frozenset[str] = frozenset()
+    for end, one in zip(ends, judged, strict=True):
+        month = Month(None, grading.NOT_RATED, frozenset())
+        if one:
+            policy, verdict = one
+            card = verdict.card
+            grade, carried = evaluations.publication(card, policy, published)
+            published.insert(0, {"published_grade": grade, "raw_grade": card.raw, "is_carried": carried})
+            breaches = frozenset(name for name, status in verdict.statuses.items() if status == "breach")
+            month = Month(str(card.score) if card.score is not None else None, grade, breaches)
+        side.months[factory.pk, end] = month
+        side.opened += len(month.breaches - was)
+        side.closed += len(was - month.breaches)
+        was = month.breaches

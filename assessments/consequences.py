@@ -25,13 +25,19 @@ def apply(factories: Iterable[int] | None = None) -> int:
         cursor.execute(
             f"""
             INSERT INTO factories_standing AS s (factory_id, grade, since_on, {FIELDS})
-            SELECT f.id, c.grade, COALESCE(e.as_of, CURRENT_DATE), {FIELDS}
+            SELECT f.id, c.grade, COALESCE(since.as_of, CURRENT_DATE), {FIELDS}
             FROM factories_factory f
             LEFT JOIN LATERAL (
                 SELECT e.published_grade, e.as_of FROM assessments_evaluation e
                 WHERE e.factory_id = f.id AND e.kind = 'month' AND e.category_id IS NULL
                 ORDER BY e.as_of DESC, e.revision DESC LIMIT 1
             ) e ON TRUE
+            LEFT JOIN LATERAL (  -- the first of the months that have had this grade without a break
+                SELECT min(m.as_of) AS as_of FROM assessments_evaluation m
+                WHERE m.factory_id = f.id AND m.kind = 'month' AND m.category_id IS NULL AND m.as_of > COALESCE((
+                    SELECT max(o.as_of) FROM assessments_evaluation o WHERE o.factory_id = f.id AND o.kind = 'month'
+                        AND o.category_id IS NULL AND o.published_grade <> e.published_grade), '-infinity')
+            ) since ON TRUE
             JOIN assessments_gradeconsequence c ON c.grade = COALESCE(NULLIF(e.published_grade, ''), 'not_rated')
             WHERE %(factories)s::bigint[] IS NULL OR f.id = ANY(%(factories)s)
             ON CONFLICT (factory_id) DO UPDATE SET grade = EXCLUDED.grade, {updates},

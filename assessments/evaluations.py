@@ -7,22 +7,24 @@ days; the live one judges the factory's current day, inspections through today a
 import datetime
 import json
 import zoneinfo
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Protocol
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from assessments import consequences, grading, window_sums, windows
-from assessments.judgement import CODE_VERSION, Judged, digest, judge, sums_of
+from assessments.judgement import CODE_VERSION, Judged, digest, judge, suffices, sums_of
 from assessments.models import Evaluation, Policy
-from assessments.window_sums import Asked, Found
+from assessments.window_sums import Asked, Found, Sums
 from factories.models import Category, Factory
 
 LIVE, NIGHT, MONTH = Evaluation.Kind.LIVE, Evaluation.Kind.NIGHT, Evaluation.Kind.MONTH
-BATCH = 1_000  # judgements in one go
+BATCH = 1_000  # days of factories judged in one go
+HISTORY = datetime.timedelta(days=200)  # the months that a published grade may hang on
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,18 @@ class Subject:
     factory: Factory
     category: Category | None
     as_of: datetime.date
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A subject, the policy that judges it, and the windows to try: their days, the shortest first."""
+
+    subject: Subject
+    policy: Policy
+    options: list[tuple[int, Asked]]
+
+
+Judgement = tuple[Subject, Policy, int, Judged]  # the int: days of the window
 
 
 class Policies:
@@ -77,10 +91,17 @@ def evaluate_night(day: datetime.date, factories: Iterable[int] | None = None) -
 
 def evaluate_month(last_day: datetime.date, factories: Sequence[int] | None = None) -> list[int]:
     """Judges the closed month that ends on `last_day` and publishes grades."""
-    if windows.month(last_day).last != last_day:
-        raise ValueError(f"{last_day} is not the last day of a month.")
+    return evaluate_months([last_day], factories)
+
+
+def evaluate_months(last_days: Iterable[datetime.date], factories: Sequence[int] | None = None) -> list[int]:
+    """Judges the closed months that end on these days, as if one after the other, and publishes their grades."""
+    ends = sorted(last_days)
+    for end in ends:
+        if windows.month(end).last != end:
+            raise ValueError(f"{end} is not the last day of a month.")
     with transaction.atomic():
-        made = evaluate(MONTH, [(factory, last_day) for factory in _factories(factories)])
+        made = evaluate(MONTH, [(factory, end) for factory in _factories(factories) for end in ends])
         consequences.apply(factories)
     return made
 
@@ -90,17 +111,16 @@ def evaluate_again(factories: Iterable[int], first_day: datetime.date, yesterday
     chosen = list(factories)
     judged_before = (
         Evaluation.objects.filter(factory__in=chosen, kind=MONTH, as_of__gte=first_day)
-        .order_by("as_of", "factory_id")
+        .order_by("factory_id", "as_of")
         .values_list("factory_id", "as_of")
         .distinct()
     )
     by_id = {factory.pk: factory for factory in _factories(chosen)}
     months = [(by_id[factory], as_of) for factory, as_of in judged_before]
     made: list[int] = []
-    with transaction.atomic():
-        for first in range(0, len(months), BATCH):  # all months of a factory at once, within what memory holds
-            made += evaluate(MONTH, months[first : first + BATCH])
-        if months:
+    if months:
+        with transaction.atomic():
+            made = evaluate(MONTH, months)
             consequences.apply(chosen)
     if Evaluation.objects.filter(factory__in=chosen, kind=NIGHT, as_of=yesterday).exists():
         made += evaluate_night(yesterday, chosen)
@@ -108,17 +128,24 @@ def evaluate_again(factories: Iterable[int], first_day: datetime.date, yesterday
 
 
 def evaluate(kind: str, days: Sequence[tuple[Factory, datetime.date]]) -> list[int]:
-    """Judges the factories on their days, whole and in each category that a policy names; stores what is new."""
+    """Judges the factories on their days, whole and in each category that a policy names; stores what is new.
+
+    The days of a factory stand together, in order: a grade is published after the one before. A constant number of
+    statements for each `BATCH` of days, which is what memory holds.
+    """
     policies = Policies()
     pairs = window_sums.categories_with_data(policies.categories) if policies.categories else set()
     categories = {category.pk: category for category in Category.objects.all()}
-    subjects = [
-        Subject(factory, categories[category] if category else None, day)
-        for factory, day in days
-        for category in [None, *(pair for pair in policies.categories if (factory.pk, pair) in pairs)]
-    ]
+    made: list[int] = []
     with transaction.atomic():
-        return _store(kind, judge_all(kind, subjects, policies, categories))
+        for first in range(0, len(days), BATCH):
+            subjects = [
+                Subject(factory, categories[category] if category else None, day)
+                for factory, day in days[first : first + BATCH]
+                for category in [None, *(each for each in policies.categories if (factory.pk, each) in pairs)]
+            ]
+            made += _store(kind, judge_all(kind, subjects, policies, categories))
+    return made
 
 
 def judge_as_known_on(factory: Factory, day: datetime.date) -> tuple[Policy, int, Judged]:
@@ -131,9 +158,6 @@ def judge_as_known_on(factory: Factory, day: datetime.date) -> tuple[Policy, int
         raise Policy.DoesNotExist(f"No policy is in force on {day}.")
     _, policy, window_days, judged = found[0]
     return policy, window_days, judged
-
-
-Judgement = tuple[Subject, Policy, int, Judged]
 
 
 def _factories(ids: Iterable[int] | None) -> list[Factory]:
@@ -149,37 +173,69 @@ def judge_all(
     tables: window_sums.Tables = window_sums.STORED,
 ) -> list[Judgement]:
     """Every subject judged by the policy in force for it; nothing is stored. A constant number of statements."""
-    asked: list[Asked] = []
-    chosen: list[tuple[Subject, Policy, list[int]]] = []
+    chosen = choose(kind, subjects, policies)
+    supplied = window_sums.with_material({subject.factory.pk for subject in subjects})
+    return judge_chosen(kind, chosen, window_sums.Sums(asked(chosen), tables), supplied, categories)
+
+
+def choose(kind: str, subjects: Iterable[Subject], policies: Policies) -> list[Chosen]:
+    """Each subject with the policy in force for it and the windows to try; those without a policy are left out."""
+    chosen = []
     for subject in subjects:
-        policy = (
-            policies.for_category(subject.factory, subject.category.pk, subject.as_of)
-            if subject.category
-            else policies.for_whole(subject.factory, subject.as_of)
-        )
+        category = subject.category.pk if subject.category else None
+        if category:
+            policy = policies.for_category(subject.factory, category, subject.as_of)
+        else:
+            policy = policies.for_whole(subject.factory, subject.as_of)
         if policy is None:
             continue
-        lengths = [policy.window_days] + ([policy.fallback_days] if kind == MONTH else [])
-        chosen.append((subject, policy, lengths))
         due_last = subject.as_of - datetime.timedelta(days=1 if kind == LIVE else 0)
-        for length in lengths:
+        options = []
+        for length in [policy.window_days] + ([policy.fallback_days] if kind == MONTH else []):
             window = windows.rolling(subject.as_of, length)
-            category = subject.category.pk if subject.category else None
-            asked.append(Asked(subject.factory.pk, category, window.first, window.last, due_last))
-    found = iter(zip(asked, window_sums.sums(asked, tables), strict=True))
-    supplied = window_sums.with_material({subject.factory.pk for subject in subjects})
+            options.append((length, Asked(subject.factory.pk, category, window.first, window.last, due_last)))
+        chosen.append(Chosen(subject, policy, options))
+    return chosen
+
+
+def asked(chosen: Iterable[Chosen]) -> Iterator[Asked]:
+    """All their windows."""
+    return (window for each in chosen for _, window in each.options)
+
+
+def shortest(chosen: Chosen, look: Callable[[Asked], Found]) -> tuple[int, Asked]:
+    """The shortest of its windows that holds enough data, else the last one (SCO-7), and its days before it."""
+    *others, last = chosen.options
+    return next((option for option in others if suffices(look(option[1]), chosen.policy)), last)
+
+
+def judge_chosen(
+    kind: str, chosen: Sequence[Chosen], sums: Sums, supplied: Collection[int], categories: dict[int, Category]
+) -> list[Judgement]:
+    """Judges what was chosen by the sums of its windows; `supplied` are the factories that work with our material."""
+    look = lru_cache(maxsize=1)(sums.of)
     judgements: list[Judgement] = []
     breached: dict[tuple[int, datetime.date], list[str]] = {}
     # Categories first: a confirmed breach in one of them gates the grade of the whole.
-    taken = [(subject, policy, [(length, *next(found)) for length in lengths]) for subject, policy, lengths in chosen]
-    for subject, policy, options in sorted(taken, key=lambda item: item[0].category is None):
-        alpha = policy.alpha_month if kind == MONTH else policy.alpha_rolling
-        gating = breached.get((subject.factory.pk, subject.as_of), []) if subject.category is None else []
-        length, judged = _first_sufficient(
-            subject, policy, alpha, options, subject.factory.pk in supplied, gating, categories
+    for each in sorted(chosen, key=lambda each: each.subject.category is None):
+        subject, policy = each.subject, each.policy
+        key = (subject.factory.pk, subject.as_of)
+        length, window = shortest(each, look)
+        found = look(window)
+        judged = judge(
+            sums_of(window, found),
+            policy,
+            subject.category or categories[subject.factory.category_id],
+            policy.alpha_month if kind == MONTH else policy.alpha_rolling,
+            subject.as_of,
+            subject.factory.pk in supplied,
+            breached.get(key, []) if subject.category is None else [],
+            found.evidence_on,
         )
+        if judged.sufficient and length != policy.window_days:
+            judged.flags.append(windows.EXTENDED_WINDOW)
         if subject.category is not None:
-            breached.setdefault((subject.factory.pk, subject.as_of), []).extend(
+            breached.setdefault(key, []).extend(
                 f"{name}:{subject.category.code}"
                 for name, measure in judged.measures.items()
                 if measure["status"] == "breach"
@@ -188,35 +244,13 @@ def judge_all(
     return judgements
 
 
-def _first_sufficient(
-    subject: Subject,
-    policy: Policy,
-    alpha: Decimal,
-    options: Sequence[tuple[int, Asked, Found]],
-    supplied: bool,
-    gating: Sequence[str],
-    categories: dict[int, Category],
-) -> tuple[int, Judged]:
-    """The shortest window with enough data (SCO-7), else the last one tried."""
-    category = subject.category or categories[subject.factory.category_id]
-    for place, (length, window, found) in enumerate(options):
-        judged = judge(
-            sums_of(window, found), policy, category, alpha, subject.as_of, supplied, gating, found.evidence_on
-        )
-        if judged.sufficient:
-            if place:
-                judged.flags.append(windows.EXTENDED_WINDOW)
-            return length, judged
-    return length, judged
-
-
 def _store(kind: str, judgements: Sequence[Judgement]) -> list[int]:
     if not judgements:
         return []
     newest = _newest(
         kind, {subject.factory.pk for subject, *_ in judgements}, {subject.as_of for subject, *_ in judgements}
     )
-    before = _published_before(judgements) if kind == MONTH else {}
+    before = _published(judgements) if kind == MONTH else {}
     rows = []
     for subject, policy, window_days, judged in judgements:
         key = (subject.factory.pk, subject.category.pk if subject.category else None, subject.as_of)
@@ -236,7 +270,9 @@ def _store(kind: str, judgements: Sequence[Judgement]) -> list[int]:
             if previous:  # late facts make a revision; the grade that was published stays (SCO-8)
                 published, carried = previous["published_grade"], previous["is_carried"]
             else:
-                published, carried = publication(judged, policy, before.get(subject.factory.pk, []))
+                months = before.setdefault(subject.factory.pk, {})
+                published, carried = publication(judged, policy, _latest(months, subject.as_of))
+                months[subject.as_of] = {"published_grade": published, "raw_grade": judged.raw, "is_carried": carried}
         rows.append({
             "factory_id": key[0], "category_id": key[1], "kind": str(kind), "as_of": subject.as_of.isoformat(),
             "revision": previous["revision"] + 1 if previous else 1, "policy_id": policy.pk, "window_days": window_days,
@@ -258,21 +294,25 @@ def _newest(kind: str, factories: set[int], days: set[datetime.date]) -> dict[An
     return {(row["factory_id"], row["category_id"], row["as_of"]): row for row in found}
 
 
-def _published_before(judgements: Sequence[Judgement]) -> dict[int, list[dict[str, Any]]]:
-    """Per factory the first revisions of earlier months, latest first: what was published, and the raw grade then."""
-    found: dict[int, list[dict[str, Any]]] = {}
+def _published(judgements: Sequence[Judgement]) -> dict[int, dict[datetime.date, dict[str, Any]]]:
+    """Per factory what its months published at first, and the raw grade then: those judged now and before."""
+    days = [subject.as_of for subject, *_ in judgements]
     rows = (
         Evaluation.objects.filter(
             kind=MONTH, category=None, revision=1, factory__in={subject.factory.pk for subject, *_ in judgements},
-            as_of__lt=min(subject.as_of for subject, *_ in judgements),
-            as_of__gte=min(subject.as_of for subject, *_ in judgements) - datetime.timedelta(days=200),
+            as_of__lt=max(days), as_of__gte=min(days) - HISTORY,
         )
-        .order_by("-as_of")
-        .values("factory_id", "published_grade", "raw_grade", "is_carried")
+        .values("factory_id", "as_of", "published_grade", "raw_grade", "is_carried")
     )  # fmt: skip
+    found: dict[int, dict[datetime.date, dict[str, Any]]] = {}
     for row in rows:
-        found.setdefault(row["factory_id"], []).append(row)
+        found.setdefault(row["factory_id"], {})[row["as_of"]] = row
     return found
+
+
+def _latest(months: dict[datetime.date, dict[str, Any]], before: datetime.date) -> list[dict[str, Any]]:
+    """The months that ended before a day, latest first."""
+    return [months[day] for day in sorted(months, reverse=True) if before - HISTORY <= day < before]
 
 
 class Outcome(Protocol):

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from math import floor
+from math import lcm
+from operator import mul
 from typing import Generic, TypeVar
 
 from production.errors import BadInput
@@ -121,7 +122,7 @@ def points(value: Number, marks: Marks) -> Fraction:
 
     Raises BadInput when the marks do not follow each other in one direction.
     """
-    x, target, limit, zero = (Fraction(number) for number in (value, marks.target, marks.limit, marks.zero))
+    _, (x, target, limit, zero) = _over_one_unit([value, marks.target, marks.limit, marks.zero])
     if zero < target:
         x, target, limit, zero = -x, -target, -limit, -zero
     if not target < limit < zero:
@@ -129,9 +130,9 @@ def points(value: Number, marks: Marks) -> Fraction:
     if x <= target:
         return Fraction(100)
     if x <= limit:
-        return 100 - 40 * (x - target) / (limit - target)
+        return Fraction(100 * (limit - target) - 40 * (x - target), limit - target)
     if x < zero:
-        return 60 * (zero - x) / (zero - limit)
+        return Fraction(60 * (zero - x), zero - limit)
     return Fraction(0)
 
 
@@ -140,7 +141,7 @@ def grade(score: Number, bands: Mapping[str, Number] = BANDS) -> str:
     shown = half_up(score, 2)
     if not 0 <= shown <= 100:
         raise BadInput("A score lies between 0 and 100.", "score")
-    return max((name for name in GRADES if shown >= Fraction(bands[name])), key=GRADES.index, default=FAILING)
+    return max((name for name in GRADES if shown >= bands[name]), key=GRADES.index, default=FAILING)
 
 
 def gates(
@@ -181,10 +182,8 @@ def scorecard(
     A value is a rate, "na" (does not apply: leaves the weights) or "insufficient" (applies, too few data; so does
     None). No score when a required measure has no value or less than 60 % of the applicable weight is usable.
     """
-    hits = tuple(hits)
-    if any(Fraction(weight) < 0 for weight in weights.values()):
+    if any(weight < 0 for weight in weights.values()):
         raise BadInput("A weight cannot be negative.", "weights")
-    applicable = sum(Fraction(weight) for metric, weight in weights.items() if values.get(metric) != NOT_APPLICABLE)
     usable: dict[str, Fraction] = {}
     for metric in weights:
         value = values.get(metric)
@@ -193,15 +192,31 @@ def scorecard(
                 raise BadInput(f"{value} is not a rate.", metric)
         else:
             usable[metric] = points(value, marks[metric])
-    total = sum(Fraction(weights[metric]) for metric in usable)
-    if not total or total < MIN_USABLE_SHARE * applicable or any(metric not in usable for metric in required):
+    applicable = {metric: weight for metric, weight in weights.items() if values.get(metric) != NOT_APPLICABLE}
+    return weigh(usable, applicable, hits, required, bands)
+
+
+def weigh(
+    usable: Mapping[str, Fraction],
+    weights: Mapping[str, Number],
+    hits: Iterable[Gate] = (),
+    required: Iterable[str] = REQUIRED,
+    bands: Mapping[str, Number] = BANDS,
+) -> Scorecard:
+    """The scorecard of the points of those measures that have enough data, and the weights of all that apply."""
+    hits = tuple(hits)
+    total, applicable = sum(weights[metric] for metric in usable), sum(weights.values())
+    too_little = total * MIN_USABLE_SHARE.denominator < applicable * MIN_USABLE_SHARE.numerator
+    if not total or too_little or any(metric not in usable for metric in required):
         return Scorecard(None, None, INSUFFICIENT_DATA, gated=False, gates=hits, parts=())
-    shares = {metric: Fraction(weights[metric]) / total for metric in usable}
-    exact = {metric: shares[metric] * usable[metric] for metric in usable}
-    score = half_up(sum(exact.values(), Fraction(0)), 2)
-    shown = apportion(list(exact.values()), score)
+    _, weighing = _over_one_unit(weights[metric] for metric in usable)
+    unit, scaled = _over_one_unit(usable.values())
+    whole = unit * sum(weighing)
+    exact = [Fraction(weight * part, whole) for weight, part in zip(weighing, scaled, strict=True)]
+    score = half_up(Fraction(sum(map(mul, weighing, scaled)), whole), 2)
     parts = tuple(
-        Part(metric, usable[metric], shares[metric], part) for metric, part in zip(usable, shown, strict=True)
+        Part(metric, usable[metric], Fraction(weight, sum(weighing)), shown)
+        for metric, weight, shown in zip(usable, weighing, apportion(exact, score), strict=True)
     )
     ungated = grade(score, bands)
     raw = min([ungated, *(hit.cap for hit in hits)], key=_rank)
@@ -213,15 +228,16 @@ def apportion(parts: Sequence[Number], total: Decimal, places: int = 2) -> list[
 
     Of equal remainders the earlier part goes first. BadInput when `total` is not the rounded sum of the parts.
     """
-    scaled = [Fraction(part) * int(10**places) for part in parts]
-    whole = [floor(part) for part in scaled]
-    missing = Fraction(total) * int(10**places) - sum(whole)
-    if missing.denominator != 1 or not 0 <= missing <= len(parts):
+    unit, (*scaled, scaled_total) = _over_one_unit([*parts, total])
+    wanted, too_fine = divmod(scaled_total * int(10**places), unit)
+    down = [divmod(part * int(10**places), unit) for part in scaled]
+    whole = [digits for digits, _rest in down]
+    missing = wanted - sum(whole)
+    if too_fine or not 0 <= missing <= len(parts):
         raise BadInput("The parts do not belong to this total.", "total")
-    by_remainder = sorted(range(len(parts)), key=lambda place: (whole[place] - scaled[place], place))
-    for place in by_remainder[: int(missing)]:
+    for place in sorted(range(len(parts)), key=lambda place: -down[place][1])[:missing]:
         whole[place] += 1
-    return [half_up(Fraction(number, int(10**places)), places) for number in whole]
+    return [Decimal(number).scaleb(-places) for number in whole]
 
 
 def publish(
@@ -289,6 +305,13 @@ def select_policy(
         if of_scope := [version for version in fitting if version.scope == scope]:
             return max(of_scope, key=lambda version: version.effective_from)
     return None
+
+
+def _over_one_unit(numbers: Iterable[Number]) -> tuple[int, list[int]]:
+    """The least common denominator of the numbers, and what stands above it: arithmetic without fractions."""
+    ratios = [number.as_integer_ratio() for number in numbers]
+    unit = lcm(*[bottom for _, bottom in ratios])
+    return unit, [top * (unit // bottom) for top, bottom in ratios]
 
 
 def _rank(name: str) -> int:

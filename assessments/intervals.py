@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from production.errors import BadInput
-from production.rollup_sums import Number
+from production.rollup_sums import Number, fraction
 from production.sampling import check_counts
 
 Z90 = 1.6448536269514722  # two-sided 90 %, one-sided 95 % at each end
@@ -39,12 +39,17 @@ class Posterior:
     p_above_ceiling: float
 
 
+def check_share(value: Number, field: str) -> None:
+    """Raise BadInput for a value outside 0 to 1."""
+    part, whole = value.as_integer_ratio()
+    if not 0 <= part <= whole:
+        raise BadInput("A share lies between 0 and 1.", field)
+
+
 def share(value: Number, field: str) -> Fraction:
     """The value as an exact share; BadInput outside 0 to 1."""
-    exact = Fraction(value)
-    if not 0 <= exact <= 1:
-        raise BadInput("A share lies between 0 and 1.", field)
-    return exact
+    check_share(value, field)
+    return fraction(value)
 
 
 def tail_probabilities(bad: ArrayLike, total: ArrayLike, ceiling: float) -> NDArray[np.float64]:
@@ -58,7 +63,7 @@ def tail_probabilities(bad: ArrayLike, total: ArrayLike, ceiling: float) -> NDAr
 def tail_probability(bad: int, total: int, ceiling: Number) -> float | None:
     """The exact chance of `bad` or more among `total` at a rate of exactly `ceiling` (DEF-10); None without data."""
     check_counts(total, bad)
-    share(ceiling, "ceiling")
+    check_share(ceiling, "ceiling")
     if not total or not bad:
         return 1.0 if total else None
     tail = float(special.betainc(bad, total - bad + 1, float(ceiling)))
@@ -131,7 +136,7 @@ def prior(category_rate: Number, pseudo_units: Number = PSEUDO_UNITS) -> tuple[F
 def shrink(bad: int, total: int, prior_a: Number, prior_b: Number, ceiling: Number) -> Posterior:
     """The posterior of a defect rate, for ranking only: never opens a breach (DEF-13). Without data it is the prior."""
     check_counts(total, bad)
-    share(ceiling, "ceiling")
+    check_share(ceiling, "ceiling")
     if prior_a < 0 or prior_b < 0 or prior_a + prior_b == 0:  # type: ignore[operator]
         raise BadInput("The prior needs weights that are not negative and not both 0.", "prior_a")
     a, b = Fraction(prior_a) + bad, Fraction(prior_b) + total - bad

@@ -219,8 +219,7 @@ def judge_day(
         for _ in range(months):
             ends.insert(0, last)
             last = last.replace(day=1) - datetime.timedelta(days=1)
-        for end in ends:
-            made["month"] += len(evaluations.evaluate_month(end, factories))
+        made["month"] = len(evaluations.evaluate_months(ends, factories))
         ids = evaluations.evaluate_night(day, factories)
         made["night"] = len(ids)
         made["breaches"] = len(breaches.review(ids, on=day, night=True, quiet=quiet))

@@ -9,10 +9,10 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from assessments.intervals import Interval, proves, share, tail_probability, wilson
+from assessments.intervals import Interval, check_share, proves, share, tail_probability, wilson
 from production.duedates import Outcome
 from production.errors import BadInput
-from production.rollup_sums import LotSums, Number, half_up, lot_sums
+from production.rollup_sums import LotSums, Number, fraction, half_up, lot_sums, ratio
 from production.sampling import check_counts
 
 NO_DATA, OK, WATCH, BREACH = "no_data", "ok", "watch", "breach"
@@ -120,16 +120,48 @@ class DeliverySums:
 class Delivery:
     """On-time delivery of a window; None where there are no lines; open lines count at their age (OTD-15)."""
 
-    lines: int
-    otif: int
-    otd: int
-    includes_open: int
-    otif_rate: Fraction | None
-    otd_rate: Fraction | None
-    qty_rate: Fraction | None
-    avg_days_late_when_late: Fraction | None
-    avg_days_late_all: Fraction | None
-    received_only_rate: Fraction | None
+    sums: DeliverySums
+    late_days: int  # of lines that ended late and of open ones
+
+    @property
+    def lines(self) -> int:
+        return self.sums.lines
+
+    @property
+    def otif(self) -> int:
+        return self.sums.otif
+
+    @property
+    def otd(self) -> int:
+        return self.sums.otd
+
+    @property
+    def includes_open(self) -> int:
+        return self.sums.open_count
+
+    @property
+    def otif_rate(self) -> Fraction | None:
+        return _share(self.sums.otif, self.sums.lines)
+
+    @property
+    def otd_rate(self) -> Fraction | None:
+        return _share(self.sums.otd, self.sums.lines)
+
+    @property
+    def qty_rate(self) -> Fraction | None:
+        return ratio(self.sums.qty_on_time, self.sums.qty_due) if self.sums.qty_due else None
+
+    @property
+    def avg_days_late_when_late(self) -> Fraction | None:
+        return _share(self.late_days, self.sums.late_closed + self.sums.open_count)
+
+    @property
+    def avg_days_late_all(self) -> Fraction | None:
+        return _share(self.late_days + self.sums.days_in_grace, self.sums.lines)
+
+    @property
+    def received_only_rate(self) -> Fraction | None:
+        return _share(self.sums.received_otif, self.sums.received_lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +212,10 @@ def design_effect(bad: int, total: int, lots: int, s2: Number) -> Fraction | Non
         return None
     if bad in (0, total):
         return Fraction(1)
-    p = Fraction(bad, total)
-    chi2 = (Fraction(s2) - p * bad) / (p * (1 - p))
-    return max(Fraction(1), chi2 / (lots - 1))
+    # (s2 - p bad) / (p (1 - p) (lots - 1)) with p = bad / total
+    top, bottom = s2.as_integer_ratio()
+    observed, expected = total * (top * total - bad * bad * bottom), bottom * bad * (total - bad) * (lots - 1)
+    return Fraction(observed, expected) if observed > expected else Fraction(1)
 
 
 def judge_defects(
@@ -203,13 +236,13 @@ def judge_defects(
     the test for clustering. Raises BadInput for impossible numbers.
     """
     check_counts(total, bad)
-    share(alpha, "alpha")
+    check_share(alpha, "alpha")
     p_value = tail_probability(bad, total, ceiling)
     if p_value is None:
         return Measure(NO_DATA, sufficient=False, bad=bad, total=total, flags=tuple(flags))
-    rate, limit = Fraction(bad, total), Fraction(ceiling)
+    rate, limit = Fraction(bad, total), fraction(ceiling)
     deff = design_effect(bad, total, lots, s2) if lots is not None and s2 is not None else None
-    n_eff = float(total / deff) if deff is not None else None
+    n_eff = total * deff.denominator / deff.numerator if deff is not None else None
     shrunk = wilson(bad, total, effective=n_eff) if n_eff is not None else None
     clustered = deff is not None and deff > 1 and shrunk is not None and shrunk.lower <= limit
     status = OK
@@ -244,12 +277,12 @@ def judge_delivery(
     """On-time delivery of a window against its floor (OTD-19): `late` of `lines` matured lines missed the headline."""
     check_counts(lines, late)
     ceiling = 1 - share(floor, "otd_floor")
-    share(alpha, "alpha")
+    check_share(alpha, "alpha")
     p_value = tail_probability(late, lines, ceiling)
     if p_value is None:
         return Measure(NO_DATA, sufficient=False, bad=late, total=lines, flags=tuple(flags))
     status = OK
-    if Fraction(late, lines) > ceiling:
+    if late * ceiling.denominator > lines * ceiling.numerator:
         proven = lines >= min_lines_confirm and proves(late, lines, ceiling, alpha, p_value)
         status = BREACH if proven else WATCH
     return Measure(
@@ -257,7 +290,7 @@ def judge_delivery(
         sufficient=lines >= min_lines,
         bad=late,
         total=lines,
-        rate=1 - Fraction(late, lines),
+        rate=Fraction(lines - late, lines),
         p_value=p_value,
         wilson=wilson(lines - late, lines),
         flags=tuple(flags),
@@ -317,9 +350,9 @@ def coverage(
     """
     if inspected_lots < 0 or uninspected_lots < 0:
         raise BadInput("A delivered quantity cannot be negative.", "delivered")
-    delivered = Fraction(inspected_lots) + Fraction(uninspected_lots)
-    covered = Fraction(inspected_lots) / delivered if delivered else None
-    return covered, covered is not None and covered < Fraction(min_coverage)
+    (seen, unit), (unseen, other_unit) = inspected_lots.as_integer_ratio(), uninspected_lots.as_integer_ratio()
+    covered = _share(seen * other_unit, seen * other_unit + unseen * unit)
+    return covered, covered is not None and covered < fraction(min_coverage)
 
 
 def delivery_sums(outcomes: Iterable[Outcome]) -> DeliverySums:
@@ -346,20 +379,7 @@ def delivery_sums(outcomes: Iterable[Outcome]) -> DeliverySums:
 def delivery(sums: DeliverySums, as_of: date) -> Delivery:
     """The rates and average delays of a window from its sums (OTD-15, ROL-5); early days never cancel late ones."""
     open_days = as_of.toordinal() * sums.open_count - sums.open_due_ordinal
-    late_days = sums.days_late_closed + open_days
-    qty_due = Fraction(sums.qty_due)
-    return Delivery(
-        lines=sums.lines,
-        otif=sums.otif,
-        otd=sums.otd,
-        includes_open=sums.open_count,
-        otif_rate=_share(sums.otif, sums.lines),
-        otd_rate=_share(sums.otd, sums.lines),
-        qty_rate=Fraction(sums.qty_on_time) / qty_due if qty_due else None,
-        avg_days_late_when_late=_share(late_days, sums.late_closed + sums.open_count),
-        avg_days_late_all=_share(late_days + sums.days_in_grace, sums.lines),
-        received_only_rate=_share(sums.received_otif, sums.received_lines),
-    )
+    return Delivery(sums, sums.days_late_closed + open_days)
 
 
 def order_outcome(outcomes: Iterable[Outcome]) -> OrderOutcome:

@@ -1,15 +1,19 @@
 """The sums of many windows of many factories in a constant number of statements."""
 
 import datetime
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, localcontext
+from operator import add, sub
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 
 from production import outcomes, rollups
+from production.models.rollups import FactoryDay
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +29,12 @@ class Asked:
 
 @dataclass(slots=True)
 class Found:
-    """The sums of one asked window; counts are 0 and `money` is empty where there is nothing."""
+    """The sums of one asked window; `counts` is empty where nothing at all lies in it."""
 
-    counts: dict[str, Any] = field(default_factory=dict)
+    counts: dict[str, int | Decimal] = field(default_factory=dict)
     money: list[dict[str, Any]] = field(default_factory=list)  # one per currency
     largest_lot: int = 0
     evidence_on: dict[str, datetime.date | None] = field(default_factory=dict)
-
-    def __getitem__(self, name: str) -> Any:
-        return self.counts.get(name) or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,65 +48,118 @@ class Tables:
 
 
 STORED = Tables()
-COUNTS = [
-    "lots", "lots_accepted", "lots_rejected", "lots_with_critical", "units_inspected", "units_critical", "units_major",
-    "units_minor", "s2", "sum_rate", "sum_q", "sum_q_rate", "qty_delivered", "qty_delivered_inspected", "lines", "otif",
-    "otd", "qty_due", "qty_on_time", "late_closed", "days_late_closed", "open_count", "open_due_ordinal",
-]  # fmt: skip
-MONEY = ["orders", "value_net", "value_loss_pos", "value_loss_neg", "charge"]
-ASKED = (
-    "unnest(%(places)s::int[], %(factories)s::bigint[], %(categories)s::bigint[], %(firsts)s::date[], %(lasts)s::date[], "
-    "%(due_lasts)s::date[]) AS a (place, factory_id, category_id, first, last, due_last)"
-)
-EVIDENCE = {"defect": "defect", "otif": "delivery", "loss": "material"}
+DAY = datetime.timedelta(days=1)
+DIGITS = 60  # more than any sum has
+FAMILIES = {
+    "defect": [
+        "lots", "lots_accepted", "lots_rejected", "lots_with_critical", "units_inspected", "units_critical", "units_major",
+        "units_minor", "s2", "sum_rate", "sum_q", "sum_q_rate",
+    ],
+    "coverage": ["qty_delivered", "qty_delivered_inspected"],
+    "delivery": [
+        "lines", "otif", "otd", "qty_due", "qty_on_time", "late_closed", "days_late_closed", "open_count", "open_due_ordinal",
+    ],
+    "material": ["orders", "value_net", "value_loss_pos", "value_loss_neg", "charge"],
+}  # fmt: skip
+MONEY = FAMILIES["material"]
+COUNTS = [name for family, names in FAMILIES.items() if family != "material" for name in names]
+EVIDENCE = {"defect": "defect", "delivery": "otif", "material": "loss"}
+WHOLE = {column.name for column in FactoryDay._meta.fields if isinstance(column, models.BigIntegerField)}
 
 
-def sums(asked: Sequence[Asked], tables: Tables = STORED) -> list[Found]:
-    """What stands in each asked window, in the same order. Three statements, however many windows."""
-    found = [Found() for _ in asked]
-    if not asked:
-        return found
-    values = {
-        "places": list(range(len(asked))),
-        "factories": [window.factory for window in asked],
-        "categories": [window.category for window in asked],
-        "firsts": [window.first for window in asked],
-        "lasts": [window.last for window in asked],
-        "due_lasts": [window.due_last for window in asked],
-    }
-    join = (
-        f"FROM {ASKED} JOIN {{table}} d ON d.factory_id = a.factory_id "
-        "AND (a.category_id IS NULL OR d.category_id = a.category_id) AND d.{day} BETWEEN a.first AND a.last "
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT a.place, "
-            + ", ".join(f"sum(d.{name})" for name in COUNTS)
-            + "".join(f", max(d.day) FILTER (WHERE d.family = '{family}')" for family in EVIDENCE.values())
-            + " " + join.format(table=tables.days, day="day")
-            + "AND (d.family <> 'delivery' OR d.day <= a.due_last) GROUP BY a.place",
-            values,
+@dataclass(slots=True)
+class Series:
+    """One family of sums of a factory (in one category and currency, where these are told apart), stretch by stretch.
+
+    `totals` are running totals: those before the first stretch are 0.
+    """
+
+    category: int | None
+    currency: str
+    totals: list[list[Any]]
+    stretches: list[int] = field(default_factory=list)
+    lasts: list[datetime.date] = field(default_factory=list)
+
+
+class Sums:
+    """What stands in each of many windows. Five statements, however many windows.
+
+    The days on which a window begins or is over cut the calendar into stretches. Each daily sum is read once, into the
+    sum of its stretch; a window is the difference of two running totals.
+    """
+
+    def __init__(self, asked: Iterable[Asked], tables: Tables = STORED) -> None:
+        asked = set(asked)
+        edges = {day for window in asked for day in (window.first, window.last + DAY, window.due_last + DAY)}
+        self.place = {day: place for place, day in enumerate(sorted(edges))}
+        self.series: dict[tuple[int, str], list[Series]] = defaultdict(list)
+        self.lots: dict[int, list[tuple[int | None, int, int]]] = defaultdict(list)
+        if asked:
+            self._read(asked, tables)
+
+    def _read(self, asked: set[Asked], tables: Tables) -> None:
+        values = {"factories": sorted({window.factory for window in asked}), "edges": list(self.place),
+                  "first": min(self.place), "end": max(self.place)}  # fmt: skip
+        category = "category_id" if any(window.category for window in asked) else "NULL::bigint"
+        within = "factory_id = ANY(%(factories)s) AND {day} >= %(first)s AND {day} < %(end)s"
+        with connection.cursor() as cursor, localcontext(prec=DIGITS):
+            for family, names in FAMILIES.items():
+                sums = ", ".join(f"COALESCE(sum({name}), 0){'::bigint' if name in WHOLE else ''}" for name in names)
+                cursor.execute(
+                    f"SELECT factory_id, {category}, currency, width_bucket(day, %(edges)s::date[]), max(day), {sums} "
+                    f"FROM {tables.days} WHERE family = '{family}' AND {within.format(day='day')} "
+                    "GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
+                    values,
+                )
+                last = None
+                for factory, of_category, currency, stretch, last_on, *row in cursor.fetchall():
+                    if last != (factory, of_category, currency):
+                        last = (factory, of_category, currency)
+                        series = Series(of_category, currency, [[0] * len(names)])
+                        self.series[factory, family].append(series)
+                    series.stretches.append(stretch)
+                    series.lasts.append(last_on)
+                    series.totals.append(list(map(add, series.totals[-1], row)))
+            cursor.execute(
+                f"SELECT factory_id, {category}, width_bucket(inspected_on, %(edges)s::date[]), max(inspected) "
+                f"FROM {tables.lots} WHERE {within.format(day='inspected_on')} GROUP BY 1, 2, 3",
+                values,
+            )
+            for factory, *lot in cursor.fetchall():
+                self.lots[factory].append(tuple(lot))
+
+    def of(self, window: Asked) -> Found:
+        """What stands in one of the windows asked for."""
+        begin, end = self.place[window.first], self.place[window.last + DAY]
+        counts: dict[str, Any] = dict.fromkeys(COUNTS, 0)
+        evidence: dict[str, datetime.date | None] = dict.fromkeys(EVIDENCE.values())
+        money: dict[str, dict[str, Any]] = {}
+        is_empty = True
+        with localcontext(prec=DIGITS):
+            for family, names in FAMILIES.items():
+                until = self.place[window.due_last + DAY] if family == "delivery" else end
+                for series in self.series.get((window.factory, family), ()):
+                    if window.category not in (None, series.category):
+                        continue
+                    before, through = bisect_right(series.stretches, begin), bisect_right(series.stretches, until)
+                    if before >= through:
+                        continue
+                    is_empty = False
+                    into = counts
+                    if family == "material":
+                        into = money.setdefault(series.currency, dict.fromkeys(names, 0))
+                    for name, value in zip(names, map(sub, series.totals[through], series.totals[before]), strict=True):
+                        into[name] += value
+                    if family in EVIDENCE:
+                        last = series.lasts[through - 1]
+                        evidence[EVIDENCE[family]] = max(evidence[EVIDENCE[family]] or last, last)
+        if is_empty:
+            return Found()
+        largest = max(
+            (largest for category, stretch, largest in self.lots[window.factory]
+             if begin < stretch <= end and window.category in (None, category)), default=0,
         )  # fmt: skip
-        for place, *row in cursor.fetchall():
-            found[place].counts = dict(zip(COUNTS, row, strict=False))
-            found[place].evidence_on = dict(zip(EVIDENCE, row[len(COUNTS) :], strict=True))
-        cursor.execute(
-            "SELECT a.place, d.currency, " + ", ".join(f"sum(d.{name})" for name in MONEY) + " "
-            + join.format(table=tables.days, day="day")
-            + "AND d.family = 'material' GROUP BY a.place, d.currency ORDER BY a.place, d.currency",
-            values,
-        )  # fmt: skip
-        for place, currency, *row in cursor.fetchall():
-            found[place].money.append({"currency": currency, **dict(zip(MONEY, row, strict=True))})
-        cursor.execute(
-            "SELECT a.place, max(d.inspected) "
-            + join.format(table=tables.lots, day="inspected_on")
-            + "GROUP BY a.place",
-            values,
-        )
-        for place, largest in cursor.fetchall():
-            found[place].largest_lot = largest
-    return found
+        return Found(counts, [{"currency": name, **money[name]} for name in sorted(money)], largest, evidence)
 
 
 def with_material(factories: Iterable[int]) -> set[int]:
@@ -159,7 +213,3 @@ def as_known_on(day: datetime.date, factories: Sequence[int]) -> Iterator[Tables
         finally:
             for name in (*names.values(), made.days):
                 cursor.execute(f"DROP TABLE IF EXISTS {name}")
-
-
-def decimal(value: Any) -> Decimal:
-    return value if isinstance(value, Decimal) else Decimal(value or 0)

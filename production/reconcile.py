@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from production.errors import BadInput
-from production.rollup_sums import Number, half_up
+from production.rollup_sums import Number, fraction, half_up, ratio
 
 NET_ISSUED = "net_issued"
 THEORETICAL = "theoretical"
@@ -255,9 +255,9 @@ def judge_loss(
         raise BadInput("The value lost lies between 0 and the value supplied.", "value_loss")
     if orders == 0 or value_net == 0:
         return LossMeasure("no_data" if supplied else NOT_APPLICABLE, sufficient=False, rate=None, orders=orders)
-    rate = Fraction(value_loss) / Fraction(value_net)
+    rate = ratio(value_loss, value_net)
     above = "breach" if orders >= MIN_ORDERS_CONFIRM else "watch"
-    return LossMeasure(above if rate > Fraction(limit) else "ok", orders >= min_orders, rate, orders)
+    return LossMeasure(above if rate > fraction(limit) else "ok", orders >= min_orders, rate, orders)
 
 
 def _check_terms(allowance: Fraction, base: str) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from math import floor
 from typing import TypeAlias
 
 from production.errors import BadInput
@@ -21,18 +20,25 @@ SUMMAND_PLACES = 12
 
 def _whole(value: Number, places: int) -> int:
     """`value` times ten to the `places`, as the nearest integer, halves away from zero."""
-    scaled = Fraction(value) * int(10**places)
-    digits = floor(abs(scaled) + Fraction(1, 2))
-    return -digits if scaled < 0 else digits
+    top, bottom = value.as_integer_ratio()
+    digits = (2 * abs(top) * int(10**places) + bottom) // (2 * bottom)
+    return -digits if top < 0 else digits
 
 
-def _decimal(whole: int, places: int) -> Decimal:
-    return Decimal((int(whole < 0), tuple(int(digit) for digit in str(abs(whole))), -places))
+def fraction(value: Number) -> Fraction:
+    """The number as a fraction; one that is a fraction already costs nothing."""
+    return value if isinstance(value, Fraction) else Fraction(value)
+
+
+def ratio(part: Number, whole: Number) -> Fraction:
+    """One number by the other, exactly; ZeroDivisionError for a whole of 0."""
+    (top, bottom), (whole_top, whole_bottom) = part.as_integer_ratio(), whole.as_integer_ratio()
+    return Fraction(top * whole_bottom, bottom * whole_top)
 
 
 def half_up(value: Number, places: int) -> Decimal:
     """Round exactly to `places` decimals, halves away from zero (G-3); the result shows exactly that many decimals."""
-    return _decimal(_whole(value, places), places)
+    return Decimal(f"{_whole(value, places)}E{-places}")
 
 
 def to_decimal(value: Number) -> Decimal:
@@ -40,7 +46,7 @@ def to_decimal(value: Number) -> Decimal:
     whole, places = _whole(value, SUMMAND_PLACES), SUMMAND_PLACES
     while places and whole % 10 == 0:
         whole, places = whole // 10, places - 1
-    return _decimal(whole, places)
+    return Decimal(f"{whole}E{-places}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,8 +201,9 @@ def _score(score: int, lot: JudgedLot) -> int:
 
 def check_counts(inspected: int, *defective: int, lot_qty: Number | None = None) -> None:
     """Raise BadInput unless the counts are whole, not negative, and fit into the sample and the lot (DEF-3)."""
-    if any(isinstance(count, bool) or not isinstance(count, int) or count < 0 for count in (inspected, *defective)):
-        raise BadInput("Counts of units are whole numbers from 0.", "inspected")
+    for count in (inspected, *defective):
+        if type(count) is not int or count < 0:
+            raise BadInput("Counts of units are whole numbers from 0.", "inspected")
     if sum(defective) > inspected:
         raise BadInput("More units are defective than were inspected.", "defective")
     if lot_qty is not None and inspected > lot_qty:

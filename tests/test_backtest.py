@@ -73,5 +73,5 @@ def test_nothing_is_stored_and_the_past_comes_out_as_it_was_published(two_factor
 
 @pytest.mark.django_db
 def test_the_statements_do_not_grow_with_factories_or_months(two_factories, django_assert_max_num_queries):
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(9):
         backtest.compare(draft(), make.day("2026-11-21"))

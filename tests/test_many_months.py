@@ -1,0 +1,111 @@
+"""Many windows and many months in one go are the same as one after the other."""
+
+import datetime
+from decimal import Decimal
+
+import pytest
+from django.db.models import Q
+
+from assessments import evaluations
+from assessments.models import Evaluation, Policy
+from assessments.window_sums import COUNTS, Asked, Sums
+from factories.models import Standing
+from production import rollups
+from production.models import FactoryDay, LotOutcome
+from tests import make
+
+ENDS = [datetime.date(2026, month, day) for month, day in ((6, 30), (7, 31), (8, 31), (9, 30), (10, 31))]
+STORED = [field.name for field in Evaluation._meta.fields if field.name not in {"id", "computed_at"}]
+
+
+@pytest.fixture
+def two_factories(db):
+    """Two factories with two categories each, good in summer and worse and worse in autumn, from May to October."""
+    factories = []
+    for place in range(2):
+        factory = make.factory()
+        products = [make.product(category=factory.category), make.product(category=make.category())]
+        for number in range(36):
+            on = make.day("2026-05-01") + datetime.timedelta(days=5 * number)
+            line = make.line(100, order=make.order(factory=factory), product=products[number % 3 == 0], committed_on=on)
+            late = 4 if number > 20 and number % 2 == place else 0
+            make.delivery(
+                100, line=line, received_on=on + datetime.timedelta(days=late), lot=(lot := make.lot(line=line))
+            )
+            make.inspection(lot=lot, inspected_on=on, inspected=80, major=number // 7 + place)
+        factories.append(factory)
+    rollups.rebuild()
+    return factories
+
+
+def everything():
+    return list(Evaluation.objects.order_by("factory", "category", "as_of", "revision").values(*STORED))
+
+
+@pytest.mark.django_db
+def test_many_months_at_once_are_stored_and_published_as_one_after_the_other(two_factories):
+    for factory in two_factories:
+        Policy.objects.create(
+            category=factory.category, effective_from=make.day("2026-01-01"), defect_limit=Decimal("0.02")
+        )
+    for end in ENDS:
+        evaluations.evaluate_month(end)
+    stored, standings = everything(), list(Standing.objects.order_by("pk").values_list("factory", "grade", "since_on"))
+    assert {row["published_grade"] for row in stored} > {""}
+    assert any(row["category"] for row in stored)
+    Standing.objects.all().delete()
+    Evaluation.objects.all().delete()
+    assert len(evaluations.evaluate_months(reversed(ENDS))) == len(stored)
+    assert everything() == stored
+    assert list(Standing.objects.order_by("pk").values_list("factory", "grade", "since_on")) == standings
+    assert evaluations.evaluate_months(ENDS) == []
+
+
+@pytest.mark.django_db
+def test_batches_do_not_show(two_factories, monkeypatch):
+    evaluations.evaluate_months(ENDS)
+    stored = everything()
+    Evaluation.objects.all().delete()
+    monkeypatch.setattr(evaluations, "BATCH", 3)
+    evaluations.evaluate_months(ENDS)
+    assert everything() == stored
+
+
+@pytest.mark.django_db
+def test_a_day_inside_a_month_ends_none(two_factories):
+    with pytest.raises(ValueError):
+        evaluations.evaluate_months([ENDS[0], make.day("2026-07-30")])
+    assert not Evaluation.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_statements_do_not_grow_with_months(two_factories, django_assert_max_num_queries):
+    with django_assert_max_num_queries(30):
+        evaluations.evaluate_months(ENDS)
+
+
+@pytest.mark.django_db
+def test_overlapping_windows_hold_the_daily_sums_between_their_days(two_factories, django_assert_num_queries):
+    day, one = make.day("2026-05-20"), datetime.timedelta(days=1)
+    asked = [
+        Asked(factory.pk, category, first, first + length * one, first + (length - shorter) * one)
+        for factory in two_factories
+        for category in (None, factory.category_id)
+        for first in (day, day + 30 * one, day + 37 * one, make.day("2020-01-01"))
+        for length in (0, 6, 40, 100)
+        for shorter in (0, 1)
+    ]
+    with django_assert_num_queries(5):
+        sums = Sums(asked)
+        found = [sums.of(window) for window in asked]
+    for window, got in zip(asked, found, strict=True):
+        scope = {"factory": window.factory} | ({"category": window.category} if window.category else {})
+        days = FactoryDay.objects.filter(**scope).between(window.first, window.last)
+        days = days.filter(~Q(family="delivery") | Q(day__lte=window.due_last))
+        expected = days.sums()
+        assert {name: got.counts.get(name, 0) for name in COUNTS} == {name: expected[name] or 0 for name in COUNTS}
+        assert bool(got.counts) == days.exists()
+        last = days.filter(family="delivery").order_by("-day").first()
+        assert got.evidence_on.get("otif") == (last.day if last else None)
+        lots = LotOutcome.objects.filter(**scope, inspected_on__range=(window.first, window.last))
+        assert got.largest_lot == max(lots.values_list("inspected", flat=True), default=0)
