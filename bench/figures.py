@@ -7,16 +7,19 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from django.db import connection, transaction
 
-from assessments import evaluations, jobs, window_sums
+from assessments import backtest, evaluations, jobs, window_sums
+from assessments.models import Policy
 from bench import duck, reference, world
 from production import rollups
 
 MONTHS = 36
+BACK_TEST = "back-test of a draft (12 months)"
 SINGLE_CHANGES = 15  # changes of one delivery in a round
 SCATTERED = {"0.1 %": 1000, "1 %": 100, "5 %": 20, "20 %": 5, "50 %": 2}  # one delivery of so many
 LOOPED = 10  # one factory of so many is measured in the loop over factories
@@ -143,7 +146,7 @@ def build_judged(size: world.Size) -> None:
     """The world with its sums, 36 judged months, and one night."""
     build(size)
     print(f"Judging {MONTHS} months", flush=True)
-    judge_months(size.today)
+    evaluations.evaluate_months(month_ends(size.today))
     run("TRUNCATE production_tojudge")
     jobs.night(after_midnight(size.today) - datetime.timedelta(days=1))
     run("VACUUM (ANALYZE)")
@@ -184,18 +187,17 @@ def month_ends(today: datetime.date) -> list[datetime.date]:
 
 
 def measure_evaluations(times: Times, counts: dict[str, int], size: world.Size) -> None:
-    """All months of every factory, with nothing judged before."""
+    """All months of every factory, with nothing judged before; then a draft tried on the last twelve."""
     run("TRUNCATE assessments_evaluation, assessments_jobslot CASCADE")
     with counted() as count:
-        times.time("evaluation of 36 months", lambda: judge_months(size.today))
+        times.time("evaluation of 36 months", lambda: evaluations.evaluate_months(month_ends(size.today)))
     counts["evaluation of 36 months"] = count[0]
+    draft = Policy(effective_from=size.today, defect_limit=Decimal("0.02"), otif_floor=Decimal("0.85"))
+    with counted() as count:
+        times.time(BACK_TEST, lambda: backtest.compare(draft, size.today - datetime.timedelta(days=1)))
+    counts[BACK_TEST] = count[0]
     run("TRUNCATE production_tojudge")
     run("ANALYZE assessments_evaluation")
-
-
-def judge_months(today: datetime.date) -> None:
-    for end in month_ends(today):
-        evaluations.evaluate_month(end)
 
 
 def measure_nights(times: Times, counts: dict[str, int], size: world.Size) -> None:
@@ -430,6 +432,7 @@ def table(measured: dict[str, Any]) -> str:
     night = f"{counts['night']} statements, {counts['night, messages']} messages"
     shown.row("night", shown.cheaper("night", "full recompute"), night)
     shown.row("night, nothing new", f"{counts['night, nothing new']} statements")
+    shown.row(BACK_TEST, f"{counts[BACK_TEST]} statements")
     for share in SCATTERED:
         shown.row(f"{share} scattered, sums", shown.times(f"{share} scattered, sums", "rebuild of all sums"))
     shown.row("plain update")

@@ -20,8 +20,7 @@ from assessments.models import Policy
 from assessments.views.entrance import POLICY, open_to, today
 from factories.models import Factory
 
-TRIED_MONTHS, TRIED_ROWS, TRIED_SHOWN = 6, 10, 3
-MANY_FACTORIES, TRIED_MONTHS_OF_MANY = 100, 2  # trying every factory takes a moment for each month
+TRIED_MONTHS, TRIED_ROWS, TRIED_SHOWN = 12, 10, 3
 Scope = tuple[int | None, int | None]
 
 
@@ -131,8 +130,7 @@ def tried(draft: Policy, changes: list) -> dict[str, Any] | None:
     """What the draft would have made of the last closed months; None where it changes nothing."""
     if not changes:
         return None
-    months = TRIED_MONTHS if Factory.objects.count() <= MANY_FACTORIES else TRIED_MONTHS_OF_MANY
-    found = backtest.compare(draft, today() - datetime.timedelta(days=1), months)
+    found = backtest.compare(draft, today() - datetime.timedelta(days=1), TRIED_MONTHS)
     moved = found.changes()
     return {
         "months": len(found.ends),
