@@ -24,8 +24,10 @@ def with_facts(lines: QuerySet) -> QuerySet:
     """The lines with all that `standing` reads: a fixed number of queries for any number of lines."""
     receipts = Prefetch("deliveries", Delivery.objects.order_by("received_on", "id"))
     aside = Exists(Exclusion.objects.in_force().filter(line=OuterRef("pk")))
-    return lines.annotate(is_set_aside=aside).select_related("order__factory", "product", "site", "calendar").prefetch_related(
-        receipts, "cancellations", "revisions", "calendar__exceptions"
+    return (
+        lines.annotate(is_set_aside=aside)
+        .select_related("order__factory", "product", "site", "calendar")
+        .prefetch_related(receipts, "cancellations", "revisions", "calendar__exceptions")
     )
 
 

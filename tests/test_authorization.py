@@ -51,6 +51,8 @@ def sent(rule, world):
         "delivery_take_back": {"reason": "wrong line"},
         "inspection_new": {"do": "save", "stage": "final", "source": "buyer", "inspected_on": today, "original": "no",
                            "units_inspected": "10", "verdict": "accepted", "note": "as agreed"},
+        "action_new": {"title": "needle log", "due_on": today},
+        "action_move": {"answer-note": "the log is at line 4"},
         "dispute_new": {"reason": "the dock was closed"},
         "dispute_answer": {"how": "declined", "answer": "it was open"},
         "exclusion_new": {"reason": "the forwarder was late"},

@@ -228,12 +228,12 @@ def poisoned(side):
         "confirmed_on": "2026-11-01", "correction_reason": "x", "condition": "fine", "stage": "final",
         "source": "buyer", "inspected_on": "2026-11-01", "original": "no", "units_inspected": "1", "verdict": "accepted",
         "approve": "on", "settled_by": "payment", "settled_on": "2026-11-01", "evidence": "x",
-        "how": "declined", "answer": "x",
+        "how": "declined", "answer": "x", "answer-note": "x", "title": "x", "due_on": "2049-01-01",
     }  # fmt: skip
     return plain | fields
 
 
-MINE_TO_MOVE = {"claim_move", "dispute_withdraw"}  # at an address of the own factory the contact may
+MINE_TO_MOVE = {"claim_move", "action_move", "dispute_withdraw"}  # at an address of the own factory the contact may
 ANYBODY_MAY = {"account_reset_password"}  # asks for a mail to an address; nothing changes without its link
 
 
