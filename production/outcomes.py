@@ -33,7 +33,7 @@ def _only(filtered: bool, column: str, name: str) -> str:
 
 
 def _set_aside(column: str, narrowed: str = "") -> str:
-    """The subjects of one kind that two people set aside and nobody lifted (EXC-1)."""
+    """The subjects of one kind that two people set aside and nobody lifted (EXC-1): a few, read once and hashed."""
     return f"""(SELECT x.{column} FROM production_exclusion x
         WHERE x.{column} IS NOT NULL AND x.state IN ('approved', 'lifted') AND x.decided_on <= %(as_of)s
             AND (x.lifted_on IS NULL OR x.lifted_on > %(as_of)s) {narrowed})"""
@@ -181,7 +181,7 @@ LEFT JOIN (
     FROM {_delivered(filtered, "(d.lot_id IS NOT NULL OR d.kind = 'reversal')")} d
     GROUP BY d.of_lot
 ) q ON q.of_lot = t.id
-WHERE NOT EXISTS {_set_aside("lot_id", "AND x.lot_id = t.id")}
+WHERE t.id NOT IN {_set_aside("lot_id")}
 """
 
 

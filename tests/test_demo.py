@@ -22,6 +22,7 @@ from production.models import (
     Cancellation,
     DateRevision,
     Delivery,
+    Exclusion,
     Inspection,
     LineOutcome,
     MaterialMovement,
@@ -183,6 +184,9 @@ class TestWhatIsOnTheScreen:
         assert len(looks) >= 6
         assert Inspection.objects.filter(units_critical__gt=0).exists()
         assert Inspection.objects.filter(units_material_fault__gt=0).exists()
+        states = set(Exclusion.objects.values_list("state", flat=True))
+        assert states == {"proposed", "approved", "declined", "withdrawn", "lifted"}
+        assert {exclusion.kind for exclusion in Exclusion.objects.all()} == {"line", "lot", "material"}
         assert CalendarException.objects.filter(is_open=True).exists()
 
     def test_the_size_of_a_real_company(self):
@@ -249,12 +253,12 @@ class TestAccounts:
         assert Watch.objects.filter(user__role="buyer", factory__isnull=False).count() == 4
 
     def test_the_table_names_only_accounts_that_exist_and_passwords_that_work(self):
-        User.objects.get(email="ravi.menon@plumbline.example").delete()
+        User.objects.get(email="ingrid.solberg@plumbline.example").delete()
         buyer = User.objects.get(role="buyer")
         buyer.set_password("my own words instead")
         buyer.save()
         table = run("demo_accounts")
-        assert "ravi.menon" not in table
+        assert "ingrid.solberg" not in table
         assert table.count(passphrase()) == 5
         assert "changed by its owner" in next(line for line in table.splitlines() if buyer.email in line)
 
