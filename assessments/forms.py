@@ -33,6 +33,12 @@ class ResolveForm(forms.Form):
     )
 
 
+class ReopenForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Reason"), max_length=200, error_messages={"required": _("Say why it is opened again.")}
+    )
+
+
 class PercentField(forms.CharField):
     """A share typed as a percentage: "3", "3 %", "2,5". Gives the fraction 0.03 as a Decimal."""
 

@@ -237,6 +237,7 @@ class Side:
             "supplied": {"pk": self.lost.pk},
             "number": {"number": self.order.number},
             "order": order,
+            "closed_order": {"factory": self.factory.code, "number": self.closed.number},
             "revision": order | {"pk": self.revision.pk},
             "line": order | {"line": self.line.number},
             "delivery": {"pk": self.delivery.pk},

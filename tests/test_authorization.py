@@ -43,6 +43,7 @@ def sent(rule, world):
                              "reason": "less"},
         "line_close_short": {"line": ours.line.number, "closed_short_on": today, "reason": "no more"},
         "order_close": {"closed_on": today, "sure": "on"},
+        "order_reopen": {"reason": "a return was forgotten"},
         "movement_new": {"kind": "issue", "material": ours.material.code, "quantity": "5", "unit_cost": "1",
                          "moved_on": today},
         "delivery_new": {"do": "save", "line": f"{ours.factory.code}/{ours.order.number}/{ours.line.number}",
