@@ -25,11 +25,28 @@ from django.db.models.functions import Cast, Coalesce, Greatest
 
 from assessments import grading
 from assessments.models import Evaluation
-from production.models import Exclusion, Inspection, LineOutcome, LotOutcome, MaterialOutcome
+from production.models import DeliveryOutcome, Exclusion, Inspection, LineOutcome, LotOutcome, MaterialOutcome
 
 RATIO = DecimalField(max_digits=38, decimal_places=12)
 MEASURES = {"line": "otif", "lot": "defect", "material": "loss"}  # the measure that a row of a kind enters
 SPLITS = {"otif": ("late", "on-time"), "defect": ("defective", "clean"), "loss": ("charged", "within")}
+# Which rows a figure of a page stands for, and by which name an evaluation stores how many they are.
+PARTS = {
+    "otif": {
+        "late": Q(is_otif=False), "on-time": Q(is_otif=True), "in-time": Q(is_otd=True), "open": Q(is_open=True),
+        "delayed": Q(days_late__gt=0) | Q(is_open=True),
+    },
+    "defect": {
+        "defective": Q(critical__gt=0) | Q(major__gt=0), "clean": Q(critical=0, major=0),
+        "rejected": Q(is_accepted=False), "critical": Q(critical__gt=0),
+    },
+    "loss": {"charged": Q(excess__gt=0), "within": Q(excess__lte=0), "lost": Q(value_loss__gt=0)},
+}  # fmt: skip
+STORED = {
+    "otif": {"late": "bad", "in-time": "otd", "open": "open"},
+    "defect": {"rejected": "lots_rejected", "critical": "lots_with_critical"},
+    "loss": {},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,34 +79,51 @@ def window(evaluation: Evaluation, measure: str) -> tuple[datetime.date, datetim
     )
 
 
-def rows(evaluation: Evaluation, measure: str) -> QuerySet:
-    """The counted rows as the facts are today, worst first: order lines, lots, or materials of closed orders."""
-    return {"otif": _lines, "defect": _lots, "loss": _materials}[measure](evaluation)
+def rows(evaluation: Evaluation, measure: str, currency: str = "") -> QuerySet:
+    """The counted rows as the facts are today, worst first: order lines, lots, or materials of closed orders.
+
+    With a `currency` only the materials paid in it.
+    """
+    found = {"otif": _lines, "defect": _lots, "loss": _materials}[measure](evaluation)
+    return found.filter(currency=currency) if currency and measure == "loss" else found
 
 
 def split(measure: str, found: QuerySet, part: str) -> QuerySet:
-    """One part of the rows: late or on-time, defective or clean, charged or within; any other word gives them all."""
-    condition = _parts(measure).get(part)
+    """One of the PARTS of the rows; any other word gives them all."""
+    condition = PARTS[measure].get(part)
     return found.filter(condition) if condition is not None else found
 
 
-def counted(evaluation: Evaluation, measure: str, found: QuerySet) -> Counted:
-    """Counts and sums of the rows. One query."""
-    parts = {part.replace("-", "_"): Count("pk", filter=condition) for part, condition in _parts(measure).items()}
-    sums = SUMS[measure](evaluation)
-    got = found.order_by().aggregate(every=Count("pk"), num=sums[0], den=sums[1], **parts)
+def counted(evaluation: Evaluation, measure: str, found: QuerySet, currency: str = "") -> Counted:
+    """Counts and sums of the rows; of loss in the `currency`, else in the one that was judged. One query."""
+    parts = {part.replace("-", "_"): Count("pk", filter=condition) for part, condition in PARTS[measure].items()}
+    if not currency:
+        currency = (evaluation.measures.get(measure) or {}).get("currency") or ""
+    num, den = SUMS[measure](currency)
+    got = found.order_by().aggregate(every=Count("pk"), num=num, den=den, **parts)
     return Counted(
         got["every"],
-        {part: got[part.replace("-", "_")] for part in SPLITS[measure]},
+        {part: got[part.replace("-", "_")] for part in PARTS[measure]},
         got["num"] or Decimal(0),
         got["den"] or Decimal(0),
     )
 
 
-def differs(evaluation: Evaluation, measure: str, now: Counted) -> bool:
+def differs(evaluation: Evaluation, measure: str, now: Counted, currency: str = "") -> bool:
     """Do today's facts give other numbers than those that were stored?"""
     stored = evaluation.measures.get(measure) or {}
-    return Decimal(str(stored.get("num") or 0)) != now.num or Decimal(str(stored.get("den") or 0)) != now.den
+    if currency:
+        stored = next((row for row in stored.get("currencies", []) if row["currency"] == currency), {})
+    sums = [(stored.get("num"), now.num), (stored.get("den"), now.den)]
+    counts = [(stored[name], now.parts[part]) for part, name in STORED[measure].items() if name in stored]
+    return any(Decimal(str(then or 0)) != found for then, found in sums + counts)
+
+
+def deliveries(evaluation: Evaluation) -> QuerySet[DeliveryOutcome]:
+    """What arrived in the days of the defect rate, that which no inspection covers first (DEF-8)."""
+    first, last = window(evaluation, "defect")
+    found = DeliveryOutcome.objects.filter(factory=evaluation.factory_id, received_on__range=(first, last))
+    return _scoped(evaluation, found).order_by("is_inspected", "-received_on", "-delivery_id")
 
 
 def not_counted(evaluation: Evaluation, measure: str) -> QuerySet | None:
@@ -154,7 +188,7 @@ def effect(evaluation: Evaluation, exclusion: Exclusion) -> Effect | None:
     if not row:
         return None
     adds = (Decimal(row[0]), Decimal(row[1]))
-    sums = _loss_sums(currency) if measure == "loss" else SUMS[measure](evaluation)
+    sums = SUMS[measure](currency)
     got = rows(evaluation, measure).order_by().aggregate(num=sums[0], den=sums[1])
     now = (Decimal(got["num"] or 0), Decimal(got["den"] or 0))
     counted = now if row[2] else (now[0] + adds[0], now[1] + adds[1])
@@ -217,14 +251,6 @@ def _materials(evaluation: Evaluation) -> QuerySet:
     return _scoped(evaluation, found).order_by("-charge", "-value_loss", "-order_material_id")
 
 
-def _parts(measure: str) -> dict[str, Q]:
-    return {
-        "otif": {"late": Q(is_otif=False), "on-time": Q(is_otif=True)},
-        "defect": {"defective": Q(critical__gt=0) | Q(major__gt=0), "clean": Q(critical=0, major=0)},
-        "loss": {"charged": Q(excess__gt=0), "within": Q(excess__lte=0)},
-    }[measure]
-
-
 def _loss_sums(currency: str) -> tuple[Sum, Sum]:
     return (
         Sum(Greatest("value_loss", Value(Decimal(0), RATIO)), filter=Q(currency=currency)),
@@ -232,8 +258,8 @@ def _loss_sums(currency: str) -> tuple[Sum, Sum]:
     )
 
 
-SUMS: dict[str, Callable[[Evaluation], tuple[Any, Any]]] = {
+SUMS: dict[str, Callable[[str], tuple[Any, Any]]] = {
     "otif": lambda _: (Count("pk", filter=Q(is_otif=True)), Count("pk")),
     "defect": lambda _: (Sum(F("critical") + F("major")), Sum("inspected")),
-    "loss": lambda evaluation: _loss_sums((evaluation.measures.get("loss") or {}).get("currency") or ""),
+    "loss": _loss_sums,
 }

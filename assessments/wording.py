@@ -1,10 +1,13 @@
 """What an evaluation found, said in plain sentences. Reads only what is stored; computes nothing anew."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -59,23 +62,51 @@ def value(name: str, measure: Stored | None) -> str:
 
 def fraction(name: str, measure: Stored | None, with_money: bool = True) -> str:
     """The rate as what it was counted from: "25 of 35 lines"."""
+    pattern, values = _fraction(name, measure, with_money)
+    return pattern % values
+
+
+def linked_fraction(
+    name: str, measure: Stored | None, url: Callable[..., str], with_money: bool = True
+) -> SafeString | str:
+    """The same with a link on each number to exactly its rows; `url(**query)` gives the address of rows."""
+    pattern, values = _fraction(name, measure, with_money)
+    if not measure or not values:
+        return pattern
+    several = {"currency": measure["currency"]} if len(measure.get("currencies", [])) > 1 and with_money else {}
+    parts = NUMERATORS[name] if with_money or name != "loss" else {}
+    links = {
+        key: format_html(
+            '<a href="{}">{}</a>', url(**({"counted": parts[key]} if key in parts else {}), **several), text
+        )
+        for key, text in values.items()
+    }
+    return format_html(re.sub(r"%\((\w+)\)s", r"{\1}", pattern), **links)
+
+
+# The rows that the numerator of a measure counts.
+NUMERATORS = {"otif": {"good": "on-time"}, "defect": {"bad": "defective"}, "loss": {"lost": "lost"}}
+
+
+def _fraction(name: str, measure: Stored | None, with_money: bool) -> tuple[str, dict[str, str]]:
+    """The words of a fraction and the numbers to put in; no numbers where there is nothing to count."""
     if not measure:
-        return _("no data")
+        return _("no data"), {}
     if name == "otif":
         total = int(measure["den"])
         lines = ngettext("%(good)s of %(total)s line", "%(good)s of %(total)s lines", total)
-        return lines % {"good": count(measure["num"]), "total": count(total)}
+        return lines, {"good": count(measure["num"]), "total": count(total)}
     if name == "defect":
         total = int(measure["den"])
         units = ngettext("%(bad)s of %(total)s unit", "%(bad)s of %(total)s units", total)
-        return units % {"bad": count(measure["num"]), "total": count(total)}
+        return units, {"bad": count(measure["num"]), "total": count(total)}
     if state(measure) == NOT_APPLICABLE:
-        return _("no material of ours")
+        return _("no material of ours"), {}
     if with_money and measure.get("currency"):
         of = {"lost": money(measure["num"], measure["currency"]), "used": money(measure["den"], measure["currency"])}
-        return _("%(lost)s of %(used)s") % of
+        return _("%(lost)s of %(used)s"), of
     orders = int(measure.get("orders") or 0)
-    return ngettext("%(n)s closed order", "%(n)s closed orders", orders) % {"n": count(orders)}
+    return ngettext("%(n)s closed order", "%(n)s closed orders", orders), {"n": count(orders)}
 
 
 def sample(name: str, measure: Stored | None) -> str:
@@ -102,10 +133,42 @@ def interval(measure: Stored | None) -> str:
     return _("90%% interval %(ends)s") % {"ends": ends(measure)}
 
 
+def interval_sentence(name: str, measure: Stored | None) -> str:
+    """What the interval means: how far chance alone may have moved the rate from the lasting one."""
+    if not measure or measure.get("rate") is None or state(measure) == NOT_APPLICABLE:
+        return ""
+    if name == "loss":
+        return _(
+            "Material is weighed and counted to the last piece, not sampled: the rate is exact and has no interval."
+        )
+    if measure.get("lower") is None:
+        return ""
+    places = _places(measure)
+    values = {
+        "low": percent(measure["lower"], places), "high": percent(measure["upper"], places), "total": count(measure["total"])
+    }  # fmt: skip
+    if name == "otif":
+        words = _(
+            "90%% interval: %(total)s lines do not tell the lasting rate to the point; it most likely lies between %(low)s "
+            "and %(high)s."
+        )
+    else:
+        words = _(
+            "90%% interval: %(total)s units were looked at, not every one that was made; the rate of them all most likely "
+            "lies between %(low)s and %(high)s."
+        )
+    return words % values
+
+
 def ends(measure: Stored) -> str:
     """The two ends of the interval: "57.3–82.1%", with two decimals where the rate is small."""
-    places = 2 if measure["upper"] < 0.1 else 1
+    places = _places(measure)
     return f"{percent(measure['lower'], places).removesuffix('%')}–{percent(measure['upper'], places)}"
+
+
+def _places(measure: Stored) -> int:
+    """Decimals of an interval: two where the rate is small."""
+    return 2 if measure["upper"] < 0.1 else 1
 
 
 def threshold(name: str, measure: Stored) -> str:
@@ -171,9 +234,21 @@ def sentence(name: str, measure: Stored | None, policy: Policy, with_money: bool
     }
 
 
-def proof(name: str, measure: Stored | None) -> str:
-    """What the numbers prove: the p-value as a sentence; empty where nothing lies beyond the limit."""
-    if not measure or measure.get("p_value") is None or measure["status"] not in ("watch", "breach"):
+def proof(name: str, measure: Stored | None, alpha: Decimal | None = None) -> str:
+    """What the numbers prove: the p-value as a sentence; empty where nothing lies beyond the limit.
+
+    With `alpha` it is said how rare chance must be to count as proof.
+    """
+    if not measure or measure["status"] not in ("watch", "breach"):
+        return ""
+    proven = measure["status"] == "breach"
+    if name == "loss":
+        if proven:
+            return _(
+                "All material is counted, nothing is left to chance: above the limit over two orders or more is a breach."
+            )
+        return _("Only one order is closed. Above the limit over two orders or more would be a breach.")
+    if measure.get("p_value") is None:
         return ""
     values = {
         "bad": count(measure["bad"]),
@@ -182,7 +257,6 @@ def proof(name: str, measure: Stored | None) -> str:
         "allowed": plain_percent(1 - Decimal(measure["limit"])),
         "chance": chance(float(measure["p_value"])),
     }
-    proven = measure["status"] == "breach"
     if name == "otif":
         found = (
             _("%(bad)s late of %(total)s is more than the %(allowed)s that the floor of %(limit)s leaves, and proven:")
@@ -199,7 +273,20 @@ def proof(name: str, measure: Stored | None) -> str:
             else _("%(bad)s of %(total)s is above the %(limit)s ceiling but not proven:")
         )
         odds = _("a factory exactly at %(limit)s would show %(bad)s or more in %(chance)s of such samples.")
-    return f"{found} {odds}" % values
+    said = f"{found} {odds}" % values
+    return f"{said} {_bar(measure, alpha, proven)}" if alpha is not None else said
+
+
+def _bar(measure: Stored, alpha: Decimal, proven: bool) -> str:
+    """What it takes to count as proof, and what is missing."""
+    bar = {"alpha": plain_percent(alpha)}
+    if proven:
+        return _("Up to %(alpha)s counts as proof.") % bar
+    if measure["p_value"] >= alpha:
+        return _("That may be chance; only up to %(alpha)s counts as proof.") % bar
+    if "clustered" in measure.get("flags", []):
+        return _("That is rare, but the defects sit in a few lots, and then more of them come by chance: no proof yet.")
+    return _("That is rare, but so few were counted that it proves nothing yet.")
 
 
 def rule(name: str, measure: Stored) -> str:
@@ -230,10 +317,12 @@ def points_rule(name: str, measure: Stored) -> str:
         formula = f"60 × ({z} − {x}) ÷ ({z} − {at})" if low else f"60 × ({x} − {z}) ÷ ({at} − {z})"
         ends_at = (at, z)
     else:
-        return _("%(value)s is at %(z)s%% or beyond, where no points are left.") % {
-            "value": percent(measure["rate"]),
-            "z": z,
-        }
+        beyond = (
+            _("%(value)s is at %(z)s%% or above, where no points are left.")
+            if low
+            else _("%(value)s is at %(z)s%% or below, where no points are left.")
+        )
+        return beyond % {"value": percent(measure["rate"]), "z": z}
     return _("%(value)s lies between %(one)s%% and %(two)s%%: %(formula)s = %(points)s points.") % {
         "value": percent(measure["rate"]),
         "one": ends_at[0],
@@ -247,10 +336,12 @@ def gate(hit: Mapping[str, str]) -> str:
     """A gate in words: "A proven breach of the defect rate: at most Passing"."""
     kind, _colon, rest = hit["label"].partition(":")
     cap = _(hit["cap"].replace("_", " ").capitalize())
-    subject = label(rest) if rest in MEASURES else rest.replace("_", " ")
+    measure, _colon, category = rest.partition(":")
+    subject = label(measure) if measure in MEASURES else rest.replace("_", " ")
+    subject += f" ({category})" if category else ""
     words = {
-        "confirmed_breach": _("Limit proven broken (%(subject)s): the grade is at most %(cap)s."),
-        "metric_zero": _("No points left (%(subject)s): the grade is at most %(cap)s."),
+        "confirmed_breach": _("%(subject)s is proven beyond its limit: the grade is at most %(cap)s."),
+        "metric_zero": _("%(subject)s earns no points at all: the grade is at most %(cap)s."),
         "low_coverage": _("Less than half of what was delivered had been inspected: the grade is at most %(cap)s."),
         "escalated_30d": _("A breach has been escalated for more than 30 days: the grade is at most %(cap)s."),
         "critical_unit": _("One lot with a critical defect: the grade is at most %(cap)s.")
@@ -267,7 +358,9 @@ def flag(name: str) -> str:
             "One lot holds more than half of the units, or the lots weigh very differently: see the other estimates."
         ),
         "low_coverage": _("Less than half of the delivered quantity belongs to inspected lots."),
-        "clustered": _("The defects sit in a few lots; the proof asks for more because of it."),
+        "clustered": _(
+            "The defects sit in a few lots, so the lots say less than their units: proof takes more defects."
+        ),
         "critical_unit": _("A critical defect was found."),
         "negative_loss": _("On some orders less material was used than the bill of materials says: check the bill."),
         "extended_window": _("Too few data in the usual window: the longer one was used."),
@@ -329,6 +422,8 @@ def score_url(evaluation: Evaluation, measure: str = "", **query: object) -> str
     """Where an evaluation, or the rows of one of its measures, is shown; a category is named in the query string."""
     if evaluation.category_id:
         query["category"] = evaluation.category.code
+    if evaluation.is_pinned:
+        query |= {"kind": evaluation.kind, "revision": evaluation.revision}
     page = evaluation.get_absolute_url() + (f"{measure}/" if measure else "")
     return f"{page}?{urlencode(query)}" if query else page
 

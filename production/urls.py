@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from production.views import deliveries, inspections, order_changes, orders, receiving
+from production.views import deliveries, inspections, lines, order_changes, orders, receiving
 
 OF_ORDER = "orders/<str:factory>/<path:number>/"
 
 urlpatterns = [
     path("orders/", orders.order_list, name="order_list"),
     path("orders/new/", orders.order_new, name="order_new"),
+    path("orders/lines/", lines.line_list, name="line_list"),
     path("orders/<str:number>/", orders.order_by_number, name="order_by_number"),
     path(OF_ORDER + "lines/new/", orders.line_new, name="line_new"),
     path(OF_ORDER + "confirm/", orders.order_confirm, name="order_confirm"),

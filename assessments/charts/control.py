@@ -85,7 +85,7 @@ def p_chart(
             out = _out(lot.value, upper[i], lower[i])
             told = f"{lot.label}: {words(lot.value, '%', 1)}" + (f" ({lot.note})" if lot.note else "")
             x, y = frame.x(i), frame.y(lot.value)
-            parts.append(mark(x, y, out, False, told))
+            parts.append(mark(x, y, out, False, told if size.hovers else ""))
             if out:
                 parts.append(text(x, max(size.top + 2, y - 9), words(lot.value, "%", 1), anchor="middle", class_="cv"))
             elif i in eighth:

@@ -69,6 +69,11 @@ class Size:
     font: int = 12
 
     @property
+    def hovers(self) -> bool:
+        """Whether points are named where the pointer rests; a phone has none, and the table beneath names them all."""
+        return self.name == "w"
+
+    @property
     def plot_right(self) -> int:
         return self.width - self.right
 

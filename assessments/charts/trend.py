@@ -164,12 +164,13 @@ def _marks(
         if point.value is None:
             continue
         told = f"{point.label}: {words(point.value, unit, 1)}" + (f" ({point.note})" if point.note else "")
+        told = told if frame.size.hovers else ""
         yield mark(frame.x(i), frame.y(point.value), outside(point.value, limit, lower_is_better), point.few, told)
 
 
 def mark(x: float, y: float, bad: bool, few: bool, told: str) -> SafeString:
-    """A point: circle, or square when `bad`; open when `few`."""
-    name = el("title", escape(told))
+    """A point: circle, or square when `bad`; open when `few`; with a name where there is something to tell."""
+    name = el("title", escape(told)) if told else ""
     colour = BREACH if bad else LINE
     if few:
         paint: dict[str, object] = {

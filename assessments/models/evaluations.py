@@ -78,6 +78,8 @@ class Evaluation(models.Model):
     code_version = models.CharField(max_length=20)
     computed_at = models.DateTimeField(default=timezone.now, db_default=models.functions.Now())
 
+    is_pinned = False  # somebody asked for this very revision: the links of its pages keep to it
+
     objects = EvaluationQuerySet.as_manager()
 
     class Meta:
@@ -102,6 +104,11 @@ class Evaluation(models.Model):
     def period(self):
         """The word for this evaluation in a URL: 2026-11 for a month, 2026-11-22 for a day."""
         return f"{self.as_of:%Y-%m}" if self.kind == self.Kind.MONTH else f"{self.as_of:%Y-%m-%d}"
+
+    @property
+    def alpha(self):
+        """How rare chance must be to count as proof: stricter for what is judged every day."""
+        return self.policy.alpha_month if self.kind == self.Kind.MONTH else self.policy.alpha_rolling
 
     def get_absolute_url(self):
         return f"/factories/{self.factory.code}/score/{self.period}/"

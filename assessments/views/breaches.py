@@ -26,6 +26,7 @@ PAGE = 50
 STATES = {
     "open": (gettext_lazy("Open"), Q(state__in=[Breach.State.OPEN, Breach.State.ESCALATED])),
     "acknowledged": (gettext_lazy("Acknowledged"), Q(state=Breach.State.ACKNOWLEDGED)),
+    "live": (gettext_lazy("Not resolved"), Q(state__in=Breach.LIVE_STATES)),
     "resolved": (gettext_lazy("Resolved"), Q(state__in=[Breach.State.RESOLVED, Breach.State.DISMISSED])),
     "all": (gettext_lazy("All"), Q()),
 }
@@ -100,6 +101,7 @@ def breach_list(request: HttpRequest) -> HttpResponse:
                     "count": counts[name],
                 }
                 for name, (word, _q) in STATES.items()
+                if name != "live" or state == "live"
             ],
             "prev_url": link(params, page=page.previous_page_number()) if page.has_previous() else None,
             "next_url": link(params, page=page.next_page_number()) if page.has_next() else None,

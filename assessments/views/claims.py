@@ -1,5 +1,6 @@
 """What factories owe for lost material: the list with totals per currency, one claim, its sheet."""
 
+import re
 from typing import Any
 
 from django.contrib import messages
@@ -22,9 +23,12 @@ from assessments.filters import link
 from assessments.models import Claim
 from assessments.views.entrance import STAFF, open_to, today
 from production.errors import BadInput
-from production.models import MaterialOutcome
+from production.models import MaterialOutcome, OrderMaterial
+from production.supplies import beyond_allowance
 
 PAGE = 50
+AHEAD = 20
+CURRENCY = re.compile("[A-Z]{3}")
 READERS = f"{STAFF} contact"
 STATUS = {
     "draft": "info", "sent": "watch", "accepted": "ok", "disputed": "breach", "waived": "no_data", "settled": "ok",
@@ -52,14 +56,22 @@ def claim_list(request: HttpRequest) -> HttpResponse:
     """Who owes what for lost material, and what waits to be claimed?"""
     visible = Claim.objects.visible_to(request.user)
     state = request.GET.get("state", "live")
-    state = state if state in (*Claim.State.values, "live", "all") else "live"
-    chosen = visible.live() if state == "live" else visible if state == "all" else visible.filter(state=state)
+    state = state if state in (*Claim.State.values, "live", "made", "all") else "live"
+    chosen = {"live": visible.live(), "made": visible.exclude(state=Claim.State.WAIVED), "all": visible}.get(state)
+    chosen = visible.filter(state=state) if chosen is None else chosen
+    currency = request.GET.get("currency", "")
+    if CURRENCY.fullmatch(currency):
+        chosen = chosen.filter(currency=currency)
     chosen = chosen.select_related("factory", "order_material__material", "order_material__order")
     page = Paginator(chosen, PAGE).get_page(request.GET.get("page"))
     tabs = [("live", _("Open")), *Claim.State.choices, ("all", _("All"))]
+    if state == "made":
+        tabs.insert(1, ("made", _("All but waived")))
     if request.user.role == request.user.Role.CONTACT:
         tabs = [tab for tab in tabs if tab[0] != Claim.State.DRAFT]
     waiting = ledger.claimable()[:20] if request.user.sees_prices() else []
+    ahead = beyond_allowance(OrderMaterial.objects.visible_to(request.user))
+    ahead = list(ahead.select_related("factory", "order", "material")[: AHEAD + 1])
     context = {
         "rows": [_row(claim) for claim in page],
         "totals": [
@@ -67,6 +79,8 @@ def claim_list(request: HttpRequest) -> HttpResponse:
                 **total,
                 "charge": money(total["charge"], total["currency"]),
                 "open": money(total["open"], total["currency"]),
+                "open_url": f"?currency={total['currency']}",
+                "url": f"?state=made&currency={total['currency']}",
             }
             for total in ledger.totals(visible)
         ],
@@ -75,6 +89,8 @@ def claim_list(request: HttpRequest) -> HttpResponse:
             for name, word in tabs
         ],
         "waiting": [_waiting(outcome) for outcome in waiting],
+        "ahead": [_ahead(supplied) for supplied in ahead[:AHEAD]],
+        "ahead_more": len(ahead) > AHEAD,
         "prev_url": link(request.GET, page=page.previous_page_number()) if page.has_previous() else "",
         "next_url": link(request.GET, page=page.next_page_number()) if page.has_next() else "",
     }
@@ -102,6 +118,20 @@ def _waiting(outcome: MaterialOutcome) -> dict[str, Any]:
         "material": outcome.order_material.material.name,
         "charge": money(outcome.charge, outcome.currency),
         "closed": day(outcome.closed_on),
+    }
+
+
+def _ahead(supplied: OrderMaterial) -> dict[str, Any]:
+    supplied.order.factory = supplied.factory
+    return {
+        "url": supplied.order.get_absolute_url(),
+        "factory": supplied.factory.name,
+        "order": supplied.order.number,
+        "material": supplied.material.name,
+        **{
+            name: f"{quantity(round(getattr(supplied, name), 3))} {supplied.material.unit}"
+            for name in ("loss", "allowed")
+        },
     }
 
 

@@ -24,7 +24,7 @@ from assessments.models import Policy
 from assessments.models.policies import Thresholds
 from assessments.views.entrance import open_to, today
 from assessments.views.outlook import arrow
-from assessments.windows import Window, closed_month
+from assessments.windows import GRADE_DAYS, Window, closed_month, rolling
 from factories.models import Factory
 from production.models import FactoryDay
 from production.rollup_sums import half_up
@@ -177,13 +177,17 @@ def cell(
         return {"css": "nil", "text": NONE}
     lower = wording.LOWER_IS_BETTER[measure]
     few = not comparison.enough(measure, found, policy)
-    url = reverse("factory_rows", args=[factory.code, measure])
     return {
         "css": heat_class(found.rate, ruler.target, ruler.limit, lower, few),
         "text": short(measure, found),
         "title": f"{month_name(month.first)}: {exact(found.rate)}, {stands_on(measure, found)}",
-        "url": f"{url}?first={month.first}&last={month.last}",
+        "url": rows_url(factory, measure, month),
     }
+
+
+def rows_url(factory: Factory, measure: str, span: Window) -> str:
+    """Where the rows are that were counted in some days."""
+    return reverse("factory_rows", args=[factory.code, measure]) + f"?first={span.first}&last={span.last}"
 
 
 def short(measure: str, found: Tally) -> str:
@@ -236,6 +240,9 @@ def league_table(
         ranked = comparison.rank(measure, counted, categories, by_pk)
         priors = comparison.priors(measure, counted, categories)
         entries = [entry(place, measure, found, by_pk[found.factory]) for place, found in enumerate(ranked, 1)]
+    span = rolling(last, GRADE_DAYS)
+    for one in entries:
+        one["url"] = rows_url(one["factory"], measure, span)
     page = Paginator(entries, PAGE).get_page(request.GET.get("page"))
     within = {factory.category for factory in shown if factory.category_id in priors}
     return {

@@ -1,6 +1,7 @@
 """The charts of a scorecard, with the tables of their numbers."""
 
 import datetime
+from functools import partial
 from typing import Any
 
 from django.db.models import F
@@ -89,7 +90,7 @@ def row(
     if evaluation is None or measure is None:
         return [month, "–", _("no data"), "", ""]
     score = reverse("score_detail", args=[evaluation.factory.code, evaluation.period])
-    link = format_html('<a href="{}{}/">{}</a>', score, name, wording.fraction(name, measure, with_money))
+    link = wording.linked_fraction(name, measure, partial(wording.score_url, evaluation, name), with_money)
     state = wording.state(measure)
     rate = percent(measure["rate"]) if measure.get("rate") is not None else "–"
     words = {

@@ -171,7 +171,9 @@ def cell(standing: Standing, name: str) -> dict:
     state = wording.state(measure)
     return {
         "value": wording.value(name, measure),
-        "url": f"/factories/{standing.factory.code}/score/{standing.as_of}/{name}/" if standing.as_of else "",
+        "url": f"/factories/{standing.factory.code}/score/{standing.as_of}/{name}/"
+        if standing.as_of and measure
+        else "",
         "sample": "" if state == wording.NOT_APPLICABLE else wording.sample(name, measure) if measure else "",
         "state": state,
     }

@@ -3,12 +3,10 @@
 import datetime
 from typing import Any
 
-from django.core.paginator import Paginator
 from django.db.models import Count, QuerySet, Sum, Value
 from django.db.models.functions import Greatest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from assessments import evidence, wording
@@ -18,7 +16,7 @@ from assessments.models import Evaluation
 from assessments.views import rows as row_tables
 from assessments.views.csvs import csv_answer
 from assessments.views.entrance import BUSINESS, factory_or_404, open_to, sees_money, today
-from assessments.views.scores import PAGE, tabs
+from assessments.views.scores import listed
 from assessments.windows import month
 from factories.models import Factory
 
@@ -31,17 +29,15 @@ def factory_rows(request: HttpRequest, code: str, measure: str) -> HttpResponse:
     first, last = days(request)
     money = sees_money(request.user)
     window = counting(factory, measure, first, last)
-    every = evidence.rows(window, measure).visible_to(request.user)
-    stored = stored_like(measure, every)
+    stored = stored_like(measure, evidence.rows(window, measure).visible_to(request.user))
     window.measures[measure] |= stored
-    now = evidence.counted(window, measure, every)
-    part, table, found, out = row_tables.choose(window, measure, request.GET.get("counted", "all"), every, request.user)
+    found = row_tables.chosen(request, window, measure)
+    now, stored = found.now, stored | ({"currency": found.currency} if found.currency else {})
     if request.GET.get("format") == "csv":
-        name = f"{factory.code}-{first}-{last}-{measure}-{part}"
-        return csv_answer(name, table.csv_head(money), (table.csv_row(row, factory, money) for row in found))
-    paginator = Paginator(found, PAGE)
-    paginator.count = out[part] if part in out else now.parts.get(part, now.every)
-    page = paginator.get_page(request.GET.get("page"))
+        name = "-".join(filter(None, [factory.code, str(first), str(last), measure, found.part, found.currency]))
+        return csv_answer(
+            name, found.table.csv_head(money), (found.table.csv_row(row, factory, money) for row in found.rows)
+        )
     rate = percent(now.num / now.den) if now.den else "–"
     return render(
         request,
@@ -53,21 +49,8 @@ def factory_rows(request: HttpRequest, code: str, measure: str) -> HttpResponse:
             "rate": rate,
             "fraction": wording.fraction(measure, stored | {"num": now.num, "den": now.den}, money),
             "rule": wording.rule(measure, {}),
-            "tabs": tabs(request, measure, part, now, out),
-            "head": table.head(money),
-            "rows": [
-                table.cells(row, factory, money) | {"exclusion": exclusion}
-                for row, exclusion in row_tables.with_exclusion(page.object_list, request.user)
-            ],
-            "explained": row_tables.WHY.get(part, ""),
-            "csv_url": link(request.GET, format="csv", page=None),
             "all_url": link(request.GET, counted="all", page=None),
-            "prev_url": link(request.GET, page=page.previous_page_number()) if page.has_previous() else None,
-            "next_url": link(request.GET, page=page.next_page_number()) if page.has_next() else None,
-            "page_text": _("%(first)s–%(last)s of %(total)s")
-            % {"first": page.start_index(), "last": page.end_index(), "total": paginator.count}
-            if paginator.num_pages > 1
-            else "",
+            **listed(request, found, window, measure, money),
         },
     )
 

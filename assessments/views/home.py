@@ -2,6 +2,7 @@
 
 import datetime
 from collections import Counter
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,13 +19,13 @@ from accounts.models import User
 from assessments import charts, scorecards, wording
 from assessments.figures import count, day, percent, points, quantity
 from assessments.models import Breach, Evaluation
-from assessments.scorecards import GRADES_WORST_FIRST, Month
+from assessments.scorecards import GRADES_WORST_FIRST, Month, Standing
 from assessments.views import disputes, exclusions
 from assessments.views.breaches import pressing, with_names
 from assessments.views.entrance import today
 from factories.models import Factory, WorkingDay
 from production.judging import today_at
-from production.models import Delivery, FactoryDay, Inspection, LineOutcome, Lot, LotOutcome, Site
+from production.models import Delivery, FactoryDay, Inspection, LineOutcome, Lot, Site
 
 BREACHES, IN_HAND, LINES, DUE_SOON_DAYS, GAP_DAYS = 6, 3, 8, 7, 2
 
@@ -100,14 +101,14 @@ def inspector(user: User) -> dict[str, Any]:
         .order_by(F("arrived_on").desc(nulls_last=True), "-pk")
     )
     mine = Inspection.objects.visible_to(user).filter(recorded_by=user).with_lot().newest_first()[:LINES]
-    rejected = LotOutcome.objects.visible_to(user).filter(
-        is_accepted=False, inspected_on__gte=today() - datetime.timedelta(days=30)
-    )
+    since = today() - datetime.timedelta(days=30)
+    rejected = Inspection.objects.visible_to(user).filter(verdict=Inspection.Verdict.REJECTED, inspected_on__gte=since)
     return {
         "lots": [lot_row(lot) for lot in waiting[:LINES]],
         "mine": list(mine),
         "record_url": url_or_none("inspection_new"),
         "rejected": rejected.count(),
+        "rejected_url": url_or_none("inspection_list", **{"verdict": Inspection.Verdict.REJECTED, "from": str(since)}),
     }
 
 
@@ -143,7 +144,7 @@ def contact(user: User) -> dict[str, Any]:
                 (
                     wording.label(name),
                     wording.value(name, s.measures.get(name)),
-                    wording.fraction(name, s.measures.get(name)),
+                    wording.linked_fraction(name, s.measures.get(name), partial(_rows_url, s, name)),
                     wording.state(s.measures.get(name)),
                     wording.state_word(name, s.measures.get(name)),
                 )
@@ -159,6 +160,12 @@ def contact(user: User) -> dict[str, Any]:
         "due": lines(user, late=False),
         "data_as_of": scorecards.newest_moment(standings),
     }
+
+
+def _rows_url(standing: Standing, measure: str, **query: str) -> str:
+    """Where the rows behind a number of the newest day are."""
+    page = reverse("score_rows", args=[standing.factory.code, str(standing.as_of), measure])
+    return f"{page}?{urlencode(query)}" if query else page
 
 
 def breaches(user: User) -> dict[str, Any]:
@@ -187,7 +194,7 @@ def lines(user: User, late: bool) -> dict[str, Any]:
     return {
         "rows": [line_row(row) for row in rows],
         "count": len(rows) if len(rows) < LINES else found.count(),
-        "url": url_or_none("order_list", state="late" if late else "open"),
+        "url": url_or_none("line_list", state="late" if late else "soon"),
     }
 
 
@@ -216,6 +223,7 @@ def data_gaps(user: User) -> list[dict[str, Any]]:
     due = (
         LineOutcome.objects.visible_to(user)
         .filter(is_open=True, due_on__lte=now, line__site=OuterRef("pk"))
+        .exclude(state=LineOutcome.State.EXCLUDED)
         .order_by()
         .values("line__site")
         .annotate(n=Count("pk"))
@@ -244,7 +252,8 @@ def data_gaps(user: User) -> list[dict[str, Any]]:
     for site in sites:
         quiet = (site.quiet or 0) if site.calendar_id else weekdays_between(site.logged_on, now)
         if site.logged_on is None or quiet >= GAP_DAYS:
-            gaps.append({"site": site.name, "waiting": site.waiting, "quiet": quiet, "since": day(site.logged_on)})
+            url = url_or_none("line_list", state="due", site=site.code)
+            gaps.append({"site": site.name, "waiting": site.waiting, "quiet": quiet, "url": url})
     return gaps
 
 

@@ -1,21 +1,32 @@
 """The rows behind a number as table cells: per measure one table of what was counted, one of what was not."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, Sum
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import User
-from assessments import evidence
-from assessments.figures import day, money, percent, quantity
+from assessments import evidence, wording
+from assessments.figures import count, day, money, percent, quantity
 from assessments.models import Evaluation
 from assessments.templatetags.pills import word_pill
 from factories.models import Factory
-from production.models import Exclusion, Inspection, LineOutcome, LotOutcome, MaterialOutcome
+from production.models import (
+    Delivery,
+    DeliveryOutcome,
+    Exclusion,
+    Inspection,
+    LineOutcome,
+    LotOutcome,
+    MaterialOutcome,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +104,11 @@ def inspection_title(row: Inspection, factory: Factory) -> tuple[str, str]:
     return f"{row.code} · {row.lot.code}", row.get_absolute_url()
 
 
+def delivery_title(row: DeliveryOutcome, factory: Factory) -> tuple[str, str]:
+    code = Delivery(pk=row.pk).code
+    return code, f"/deliveries/{code}/"
+
+
 def verdict(row: LineOutcome, factory: Factory) -> Any:
     return (
         word_pill("ok", _("On time"))
@@ -161,6 +177,7 @@ COUNTED: dict[str, Table] = {
         Column("inspected", gettext_lazy("of inspected"), lambda r, f: quantity(r.inspected), "num"),
         Column("critical", gettext_lazy("Critical"), lambda r, f: r.critical, "num"),
         Column("major", gettext_lazy("Major"), lambda r, f: r.major, in_files_only=True),
+        Column("delivered", gettext_lazy("Delivered"), lambda r, f: quantity(r.qty_delivered), in_files_only=True),
         Column("minor", gettext_lazy("Minor (not counted)"), lambda r, f: r.minor, "num off"),
     ]),
     "loss": Table(("order", "order_material__material"), material_title, gettext_lazy("Order and material"), [
@@ -171,11 +188,22 @@ COUNTED: dict[str, Table] = {
         Column("lost", gettext_lazy("Lost"), lambda r, f: amount(r, r.loss), "num"),
         Column("rate", gettext_lazy("Rate"), lambda r, f: percent(loss_rate(r, f)), "num"),
         Column("allowed", gettext_lazy("Allowed"), lambda r, f: amount(r, r.allowed), in_files_only=True),
+        Column("currency", gettext_lazy("Currency"), lambda r, f: r.currency, is_money=True, in_files_only=True),
         Column("value_lost", gettext_lazy("Value lost"), value_lost, "num", is_money=True),
         Column("value_used", gettext_lazy("Value used"), value_used, "num off", is_money=True),
         Column("charge", gettext_lazy("To charge"), lambda r, f: money(r.charge, r.currency), "num", is_money=True),
     ]),
 }  # fmt: skip
+# What arrived in the days of the defect rate, and whether an inspection covers it.
+DELIVERIES = Table(("delivery__lot", "line__product", "line__order"), delivery_title, gettext_lazy("Delivery"), [
+    Column("covered", gettext_lazy("Inspected"),
+           lambda r, f: word_pill("ok", _("Inspected")) if r.is_inspected else word_pill("no_data", _("Not inspected")),
+           "end", phone=False),
+    Column("product", gettext_lazy("Product"), lambda r, f: r.line.product.name, "wide", phone=False),
+    Column("lot", gettext_lazy("Lot"), lambda r, f: r.delivery.lot.code if r.delivery.lot else "–"),
+    Column("received_on", gettext_lazy("Received on"), lambda r, f: day(r.received_on)),
+    Column("delivered", gettext_lazy("Quantity"), lambda r, f: quantity(r.quantity), "num"),
+])  # fmt: skip
 REASONS = {
     "self_report": gettext_lazy("the factory’s own report"), "repeat": gettext_lazy("a repeat after rework"),
     "inline": gettext_lazy("made in line, before the goods were finished"),
@@ -224,23 +252,88 @@ WHY = {
     "set-aside": gettext_lazy(
         "These rows would count in these days. One person gave the reason and a second one agreed that they do not."
     ),
+    "deliveries": gettext_lazy("What arrived in the same days, and whether an inspection that counts covers it."),
+}
+WORDS = {
+    "late": gettext_lazy("Late"),
+    "on-time": gettext_lazy("On time"),
+    "in-time": gettext_lazy("On time, whatever the quantity"),
+    "open": gettext_lazy("Still open"),
+    "delayed": gettext_lazy("After the due day"),
+    "defective": gettext_lazy("With defects"),
+    "clean": gettext_lazy("Without"),
+    "rejected": gettext_lazy("Rejected"),
+    "critical": gettext_lazy("With a critical defect"),
+    "charged": gettext_lazy("Beyond the allowance"),
+    "within": gettext_lazy("Within it"),
+    "lost": gettext_lazy("With a loss"),
+    "all": gettext_lazy("All"),
+    "left-out": gettext_lazy("Not counted"),
+    "set-aside": gettext_lazy("Set aside"),
+    "deliveries": gettext_lazy("Deliveries"),
 }
 
 
-def choose(
-    window: Evaluation, measure: str, part: str, every: QuerySet, reader: User
-) -> tuple[str, Table, QuerySet, dict[str, int]]:
-    """The part that is asked for, its table and rows, and how many rows of these days are not counted, by part."""
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The rows that an address asks for: of one part, and of loss in one currency.
+
+    `now` counts the rows of all parts, `outside` those of the same days that are not counted, by part.
+    """
+
+    part: str
+    currency: str
+    table: Table
+    rows: QuerySet
+    now: evidence.Counted
+    outside: dict[str, int]
+
+    @property
+    def count(self) -> int:
+        if self.part == "deliveries":
+            return self.rows.count()
+        return self.outside[self.part] if self.part in self.outside else self.now.parts.get(self.part, self.now.every)
+
+    def together(self, window: Evaluation, measure: str, with_money: bool) -> str:
+        """What the rows shown add up to, as a sentence: the numbers that a page shows for them."""
+        if self.part in self.outside:
+            return ""
+        if self.part == "deliveries":
+            seen = Sum("quantity", filter=Q(is_inspected=True))
+            sums = self.rows.order_by().aggregate(every=Sum("quantity"), seen=seen)
+            values = {name: quantity(sums[name] or Decimal(0)) for name in ("seen", "every")}
+            return _("Together: %(seen)s of %(every)s inspected.") % values
+        if measure == "otif":
+            lines = ngettext("Together: %(n)s line.", "Together: %(n)s lines.", self.count)
+            return lines % {"n": count(self.count)}
+        if measure == "loss" and not with_money:
+            return ""
+        found = self.now if self.part == "all" else evidence.counted(window, measure, self.rows, self.currency)
+        currency = self.currency or window.measures[measure].get("currency") or ""
+        sums = {"num": found.num, "den": found.den, "currency": currency, "status": "ok"}
+        return _("Together: %(fraction)s.") % {"fraction": wording.fraction(measure, sums, with_money)}
+
+
+def chosen(request: HttpRequest, window: Evaluation, measure: str) -> Chosen:
+    """The rows in the days of an evaluation that the query string names by `counted` and `currency`."""
+    reader, part = request.user, request.GET.get("counted", "all")
+    currency = request.GET.get("currency", "") if measure == "loss" else ""
+    currency = currency if re.fullmatch("[A-Z]{3}", currency) else ""
+    every = evidence.rows(window, measure, currency).visible_to(reader)
     left_out, put_aside = evidence.not_counted(window, measure), evidence.set_aside(window, measure)
-    outside = {"set-aside": put_aside.count()} | ({"left-out": left_out.count()} if left_out is not None else {})
+    outside = {"left-out": left_out.visible_to(reader).count()} if left_out is not None else {}
+    outside["set-aside"] = put_aside.visible_to(reader).count()
     if part == "left-out" and left_out is not None:
         table, found = LEFT_OUT[measure], left_out
     elif part == "set-aside":
         table, found = SET_ASIDE_FOR_CONTACTS if reader.role == User.Role.CONTACT else SET_ASIDE, put_aside
+    elif part == "deliveries" and measure == "defect":
+        table, found = DELIVERIES, evidence.deliveries(window)
     else:
-        part = part if part in evidence.SPLITS[measure] else "all"
+        part = part if part in evidence.PARTS[measure] else "all"
         table, found = COUNTED[measure], evidence.split(measure, every, part)
-    return part, table, found.visible_to(reader).select_related(*table.related), outside
+    found = found.visible_to(reader).select_related(*table.related)
+    return Chosen(part, currency, table, found, evidence.counted(window, measure, every, currency), outside)
 
 
 SUBJECTS = {LineOutcome: "line", LotOutcome: "lot", MaterialOutcome: "order_material"}
@@ -278,6 +371,7 @@ CSV: dict[str, Callable[[Any, Factory], Any]] = {
             "completed_on",
             "inspected_on",
             "closed_on",
+            "received_on",
             "inspected",
             "charge",
             "decided_on",
@@ -296,4 +390,6 @@ CSV: dict[str, Callable[[Any, Factory], Any]] = {
     "allowed": lambda r, f: r.allowed,
     "value_lost": lambda r, f: max(r.value_loss, 0),
     "value_used": lambda r, f: r.value_net,
+    "delivered": lambda r, f: r.quantity if isinstance(r, DeliveryOutcome) else r.qty_delivered,
+    "covered": lambda r, f: "inspected" if r.is_inspected else "not inspected",
 }

@@ -1,5 +1,6 @@
 """The scorecard of one factory, and the button that watches it."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -128,8 +129,7 @@ def stat(name: str, shown: Evaluation, money: bool, arrow: str = "") -> dict[str
         "unit": "",
         "status": state,
         "status_text": wording.state_word(name, measure),
-        "url": wording.score_url(shown, name),
-        "url_text": wording.fraction(name, measure, money),
+        "of": wording.linked_fraction(name, measure, partial(wording.score_url, shown, name), money),
     }
     if measure is None or state == "no_data":
         return card | {"sub": wording.few(name, measure, shown.policy)}
@@ -138,7 +138,7 @@ def stat(name: str, shown: Evaluation, money: bool, arrow: str = "") -> dict[str
             "sub": _("No material of ours was given"),
             "status": "info",
             "status_text": _("Does not apply"),
-            "url": "",
+            "of": "",
         }
     parts = [wording.threshold(name, measure), wording.interval(measure)]
     return card | {"sub": " · ".join(part for part in parts if part), "unit": arrow}

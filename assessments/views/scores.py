@@ -2,12 +2,15 @@
 
 import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -29,12 +32,13 @@ def evaluation_or_404(request: HttpRequest, factory: Factory, period: str) -> Ev
     """The newest judgement of a month or a day, or the revision and category that the query string names."""
     found = evaluations(request, factory, period).select_related("policy__factory", "policy__category", "category")
     revision = request.GET.get("revision", "")
-    if revision.isdecimal() and len(revision) < 9:
+    is_pinned = revision.isdecimal() and len(revision) < 9
+    if is_pinned:
         found = found.filter(revision=int(revision), kind=request.GET.get("kind", "").replace("\0", "") or "month")
     evaluation = found.order_by("-computed_at", "-pk").first()
     if evaluation is None:
         raise Http404("No evaluation of that period.")
-    evaluation.factory = factory
+    evaluation.factory, evaluation.is_pinned = factory, is_pinned
     return evaluation
 
 
@@ -111,7 +115,7 @@ def measure(evaluation: Evaluation, name: str, money: bool) -> dict[str, Any]:
         "state_word": wording.state_word(name, stored),
         "see_rows": wording.see_rows(name, stored),
         "rule": wording.rule(name, stored),
-        "fraction": wording.fraction(name, stored, money),
+        "fraction": wording.linked_fraction(name, stored, partial(wording.score_url, evaluation, name), money),
         "value": percent(stored["rate"]) if marked is not None else "–",
         "points": points(stored.get("points")),
         "weight": plain_percent(Decimal(stored["share"]).quantize(Decimal("0.0001"))) if counts else "–",
@@ -120,10 +124,10 @@ def measure(evaluation: Evaluation, name: str, money: bool) -> dict[str, Any]:
         "url": wording.score_url(evaluation, name),
         "sentence": wording.sentence(name, stored, evaluation.policy, money),
         "points_rule": wording.points_rule(name, stored),
-        "interval": wording.interval(stored),
-        "proof": wording.proof(name, stored),
+        "interval": wording.interval_sentence(name, stored),
+        "proof": wording.proof(name, stored, evaluation.alpha),
         "flags": [wording.flag(flag) for flag in stored.get("flags", [])],
-        "facts": facts(name, stored),
+        "facts": facts(evaluation, name, stored),
         "chart": charts.points_rule(
             float(stored["target"]),
             float(stored["limit"]),
@@ -135,44 +139,69 @@ def measure(evaluation: Evaluation, name: str, money: bool) -> dict[str, Any]:
         )
         if counts
         else "",
-        "currencies": stored.get("currencies", []) if money and len(stored.get("currencies", [])) > 1 else [],
+        "currencies": currencies(evaluation, stored) if money else [],
     }
 
 
-def facts(name: str, stored: dict) -> list[tuple[str, str]]:
-    """What else was counted: other estimates and by-numbers that do not enter the score."""
+def facts(evaluation: Evaluation, name: str, stored: dict) -> list[tuple[str, Any]]:
+    """What else was counted: other estimates and by-numbers that do not enter the score, each leading to its rows."""
     first, last = stored.get("first"), stored.get("last")
-    found = [(_("Days"), f"{day(first)} – {day(last)}")] if first and last else []
+    found: list[tuple[str, Any]] = [(_("Days"), f"{day(first)} – {day(last)}")] if first and last else []
+
+    def of(text: object, part: str = "") -> SafeString:
+        url = wording.score_url(evaluation, name, **({"counted": part} if part else {}))
+        return format_html('<a href="{}">{}</a>', url, text)
+
     if name == "defect":
+        lots = stored.get("lots", 0)
+        rejected = format_html(_("{n} of {all}"), n=of(stored.get("lots_rejected", 0), "rejected"), all=of(lots))
         found += [
-            (
-                _("Lots rejected"),
-                _("%(n)s of %(all)s") % {"n": stored.get("lots_rejected", 0), "all": stored.get("lots", 0)},
-            ),
-            (_("Lots with a critical defect"), str(stored.get("lots_with_critical", 0))),
+            (_("Lots rejected"), rejected),
+            (_("Lots with a critical defect"), of(stored.get("lots_with_critical", 0), "critical")),
         ]
         optional = [
-            (_("Share of deliveries inspected"), "coverage"),
-            (_("Mean of the lots’ rates"), "lot_weighted"),
-            (_("Weighted by delivered quantity"), "quantity_weighted"),
+            (_("Share of deliveries inspected"), "coverage", "deliveries"),
+            (_("Mean of the lots’ rates"), "lot_weighted", ""),
+            (_("Weighted by delivered quantity"), "quantity_weighted", ""),
         ]
-        found += [(words, percent(stored[key])) for words, key in optional if stored.get(key) is not None]
+        found += [
+            (words, of(percent(stored[key]), part)) for words, key, part in optional if stored.get(key) is not None
+        ]
         if stored.get("deff") is not None and Decimal(stored["deff"]) > 1:
-            found.append((_("Design effect (defects come in lots)"), points(stored["deff"])))
+            times = _("%(times)s times what chance gives") % {"times": points(stored["deff"], 1)}
+            found.append((_("How much the lots differ (design effect)"), times))
     elif name == "otif":
-        found.append(
-            (
-                _("On time, whatever the quantity"),
-                _("%(n)s of %(all)s") % {"n": stored.get("otd", 0), "all": stored["den"]},
-            )
-        )
+        in_time = format_html(_("{n} of {all}"), n=of(stored.get("otd", 0), "in-time"), all=of(stored["den"]))
+        found.append((_("On time, whatever the quantity"), in_time))
         if stored.get("qty_rate") is not None:
-            found.append((_("Quantity on time"), percent(stored["qty_rate"])))
+            found.append((_("Quantity on time"), of(percent(stored["qty_rate"]))))
         if stored.get("avg_days_late_when_late") is not None:
-            found.append((_("Days late, when late"), points(stored["avg_days_late_when_late"], 1)))
+            found.append((_("Days late, when late"), of(points(stored["avg_days_late_when_late"], 1), "delayed")))
         if stored.get("open"):
-            found.append((_("Of them still open"), str(stored["open"])))
+            found.append((_("Of them still open"), of(stored["open"], "open")))
     return found
+
+
+def currencies(evaluation: Evaluation, stored: dict) -> list[tuple[str, Any]]:
+    """Where there are several currencies, the rate of each and what it was counted from."""
+    found = stored.get("currencies", [])
+    return (
+        [
+            (
+                row["currency"],
+                format_html(
+                    "{} · {}",
+                    percent(row["rate"]),
+                    wording.linked_fraction(
+                        "loss", stored | row, partial(wording.score_url, evaluation, "loss", currency=row["currency"])
+                    ),
+                ),
+            )
+            for row in found
+        ]
+        if len(found) > 1
+        else []
+    )
 
 
 def grades(evaluation: Evaluation) -> list[tuple[str, str]]:
@@ -202,19 +231,18 @@ def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> Ht
     factory = factory_or_404(request.user, code)
     evaluation = evaluation_or_404(request, factory, period)
     money = sees_money(request.user)
-    every = evidence.rows(evaluation, measure)
-    now = evidence.counted(evaluation, measure, every)
-    part, table, found, out = row_tables.choose(
-        evaluation, measure, request.GET.get("counted", "all"), every, request.user
-    )
+    found = row_tables.chosen(request, evaluation, measure)
     if request.GET.get("format") == "csv":
-        name = f"{factory.code}-{period}-{measure}-{part}"
-        return csv_answer(name, table.csv_head(money), (table.csv_row(row, factory, money) for row in found))
-    paginator = Paginator(found, PAGE)
-    paginator.count = out[part] if part in out else now.parts.get(part, now.every)
-    page = paginator.get_page(request.GET.get("page"))
+        name = "-".join(filter(None, [factory.code, period, measure, found.part, found.currency]))
+        return csv_answer(
+            name, found.table.csv_head(money), (found.table.csv_row(row, factory, money) for row in found.rows)
+        )
     stored = evaluation.measures[measure]
-    disputed = disputes.on_rows(page.object_list, measure, factory, request.user)
+    shown = listed(request, found, evaluation, measure, money)
+    if found.part != "deliveries":
+        disputed = disputes.on_rows(shown["page"].object_list, measure, factory, request.user)
+        for row, source in zip(shown["rows"], shown["page"].object_list, strict=True):
+            row["dispute"] = disputed.get(disputes.key(source, measure))
     return render(
         request,
         "assessments/score_rows.html",
@@ -223,50 +251,64 @@ def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> Ht
             "evaluation": evaluation,
             "measure": measure,
             "label": wording.label(measure),
-            "part": part,
             "period": wording.period_name(evaluation),
             "sentence": wording.sentence(measure, stored, evaluation.policy, money),
             "days": " – ".join(day(end) for end in evidence.window(evaluation, measure)),
             "rule": wording.rule(measure, stored),
-            "tabs": tabs(request, measure, part, now, out),
-            "head": table.head(money),
-            "rows": [
-                table.cells(row, factory, money)
-                | {"dispute": disputed.get(disputes.key(row, measure)), "exclusion": exclusion}
-                for row, exclusion in row_tables.with_exclusion(page.object_list, request.user)
-            ],
-            "differs": evidence.differs(evaluation, measure, now),
-            "stored": wording.fraction(measure, stored, money),
-            "explained": row_tables.WHY.get(part, ""),
-            "csv_url": link(request.GET, format="csv", page=None),
+            "differs": evidence.differs(evaluation, measure, found.now, found.currency),
+            "stored": wording.fraction(measure, stored_of(stored, found.currency), money),
             "score_url": wording.score_url(evaluation),
-            "prev_url": link(request.GET, page=page.previous_page_number()) if page.has_previous() else None,
-            "next_url": link(request.GET, page=page.next_page_number()) if page.has_next() else None,
-            "page_text": _("%(first)s–%(last)s of %(total)s")
-            % {"first": page.start_index(), "last": page.end_index(), "total": paginator.count}
-            if paginator.num_pages > 1
-            else "",
+            **shown,
             "data_as_of": evaluation.computed_at,
         },
     )
 
 
-def tabs(
-    request: HttpRequest, measure: str, part: str, now: evidence.Counted, out: dict[str, int]
-) -> list[dict[str, Any]]:
-    words = {
-        "late": _("Late"),
-        "on-time": _("On time"),
-        "defective": _("With defects"),
-        "clean": _("Without"),
-        "charged": _("Beyond the allowance"),
-        "within": _("Within it"),
+def stored_of(stored: dict, currency: str) -> dict:
+    """What was stored of a measure; of loss in a currency, the numbers of that currency."""
+    return stored | next((row for row in stored.get("currencies", []) if row["currency"] == currency), {})
+
+
+def listed(
+    request: HttpRequest, found: row_tables.Chosen, evaluation: Evaluation, measure: str, money: bool
+) -> dict[str, Any]:
+    """One page of the rows, for either page that lists rows behind a number."""
+    paginator = Paginator(found.rows, PAGE)
+    paginator.count = found.count
+    page = paginator.get_page(request.GET.get("page"))
+    return {
+        "part": found.part,
+        "tabs": tabs(request, measure, found),
+        "head": found.table.head(money),
+        "page": page,
+        "rows": [
+            found.table.cells(row, evaluation.factory, money) | {"exclusion": exclusion}
+            for row, exclusion in row_tables.with_exclusion(page.object_list, request.user)
+        ],
+        "together": found.together(evaluation, measure, money),
+        "explained": row_tables.WHY.get(found.part, ""),
+        "csv_url": link(request.GET, format="csv", page=None),
+        "prev_url": link(request.GET, page=page.previous_page_number()) if page.has_previous() else None,
+        "next_url": link(request.GET, page=page.next_page_number()) if page.has_next() else None,
+        "page_text": _("%(first)s–%(last)s of %(total)s")
+        % {"first": page.start_index(), "last": page.end_index(), "total": paginator.count}
+        if paginator.num_pages > 1
+        else "",
     }
-    bad, good = evidence.SPLITS[measure]
-    found = [(bad, words[bad], now.parts[bad]), (good, words[good], now.parts[good]), ("all", _("All"), now.every)]
-    words = {"left-out": _("Not counted"), "set-aside": _("Set aside")}
-    found += [(name, words[name], out[name]) for name in words if out.get(name)]
+
+
+def tabs(request: HttpRequest, measure: str, found: row_tables.Chosen) -> list[dict[str, Any]]:
+    """The two parts that make up all rows, all of them, and the part that was asked for where it is another one."""
+    counts = {part: found.now.parts[part] for part in evidence.SPLITS[measure]} | {"all": found.now.every}
+    if found.part not in counts:
+        counts[found.part] = found.count
+    counts |= {part: n for part, n in found.outside.items() if n}
     return [
-        {"label": word, "url": link(request.GET, counted=name, page=None), "current": name == part, "count": n}
-        for name, word, n in found
+        {
+            "label": row_tables.WORDS[part],
+            "url": link(request.GET, counted=part, page=None),
+            "current": part == found.part,
+            "count": count,
+        }
+        for part, count in counts.items()
     ]

@@ -81,6 +81,27 @@ document.addEventListener("focusin", (e) => {
   if (e.target.matches?.("input[data-select]")) e.target.select();
 });
 
+// Counters get a button to either side; without them the number is typed.
+for (const box of document.querySelectorAll(".stepper[data-less]")) {
+  const input = box.querySelector("input");
+  const button = (sign, label, step) => {
+    const b = document.createElement("button");
+    b.type = "button";
+    b.className = "btn";
+    b.textContent = sign;
+    b.setAttribute("aria-label", label);
+    b.addEventListener("click", () => {
+      const now = parseInt(input.value, 10);
+      input.value = Math.max(0, (now || 0) + step);
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+      document.getElementById("live")?.replaceChildren(input.value);
+    });
+    return b;
+  };
+  input.before(button("−", box.dataset.less, -1));
+  input.after(button("+", box.dataset.more, 1));
+}
+
 // After a part of the page was exchanged: say it, and keep the focus on something with a name.
 document.addEventListener("htmx:after:swap", (e) => {
   const at = e.detail?.ctx?.target || e.target;
