@@ -339,10 +339,12 @@ def test_an_order_is_added_confirmed_revised_and_closed(client, db):
     assert client.post("/orders/VN-1/PO-1/cancellations/new/", cancelled | {"quantity": "200"}).status_code == 422
     assert client.post("/orders/VN-1/PO-1/close-short/", {
         "line": "L1", "closed_short_on": "2026-04-01", "reason": "bankrupt"}).status_code == 303  # fmt: skip
-    assert client.post("/orders/VN-1/PO-1/close/", {"closed_on": "2026-04-02", "sure": "on"}).status_code == 303
+    closing = {"closed_on": "2026-04-02", "sure": "on"}
+    assert "Say why it is closed only now" in client.post("/orders/VN-1/PO-1/close/", closing).content.decode()
+    assert client.post("/orders/VN-1/PO-1/close/", closing | {"reason": "the liquidator wrote"}).status_code == 303
     order.refresh_from_db()
     assert order.closed_on == make.day("2026-04-02")
-    assert order.note == "Line L1 closed short on 1 Apr 2026: bankrupt"
+    assert order.note.splitlines() == ["Line L1 closed short on 1 Apr 2026: bankrupt", "Closed: the liquidator wrote"]
     rollups.rebuild()
     assert client.get("/orders/VN-1/PO-1/").status_code == 200
 
