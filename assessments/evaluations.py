@@ -49,10 +49,10 @@ Judgement = tuple[Subject, Policy, int, Judged]  # the int: days of the window
 
 
 class Policies:
-    """Every policy, and which of them is in force for whom on a day (SCO-8)."""
+    """Every agreed policy, and which of them is in force for whom on a day (SCO-8)."""
 
     def __init__(self, among: dict[Any, Policy] | None = None) -> None:
-        self.by_id = {policy.pk: policy for policy in Policy.objects.all()} if among is None else among
+        self.by_id = {policy.pk: policy for policy in Policy.objects.agreed()} if among is None else among
         self.versions = [
             grading.PolicyVersion(key, policy.effective_from, policy.factory_id, policy.category_id)
             for key, policy in self.by_id.items()

@@ -39,6 +39,15 @@ class ReopenForm(forms.Form):
     )
 
 
+class DeclineForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=300,
+        error_messages={"required": _("Say why it is declined; whoever proposed it reads this.")},
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
 class PercentField(forms.CharField):
     """A share typed as a percentage: "3", "3 %", "2,5". Gives the fraction 0.03 as a Decimal."""
 

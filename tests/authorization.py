@@ -201,6 +201,10 @@ class Side:
             decision_note=self.text(), lift_reason=self.text(), proposed_by=buyer,
         )  # fmt: skip
         Watch.objects.create(user=admin, factory=self.factory)
+        self.proposal = Policy.objects.create(
+            factory=self.factory, effective_from=judged.ago(-30), proposed_from=judged.ago(-30), state="proposed",
+            created_by=admin, note=self.text(),
+        )  # fmt: skip
         message = Message.objects.create(
             recipient=self.contact, address=self.contact.email, kind="breach", key=self.text(), thread=self.text(),
             subject=self.text(), text=self.text(), html=self.text(), state="sent", sent_at=timezone.now(),
@@ -214,7 +218,7 @@ class Side:
         Breach.objects.filter(factory=self.factory).update(reason=self.text())
         Standing.objects.filter(factory=self.factory).update(deposit_terms=self.text())
         BreachStep.objects.create(breach=self.breach, on=self.today, what="acknowledged", note=self.text())
-        self.policy = Policy.objects.get(factory=self.factory)
+        self.policy = Policy.objects.agreed().get(factory=self.factory)
         month = Evaluation.objects.filter(factory=self.factory, kind="month").latest("as_of")
         order = {"factory": self.factory.code, "number": self.order.number}
         self.named = {
@@ -224,6 +228,7 @@ class Side:
             "factory_measure": {"code": self.factory.code, "measure": "otif"},
             "breach": {"pk": self.breach.pk},
             "policy": {"pk": self.policy.pk},
+            "proposal": {"pk": self.proposal.pk},
             "override": {"code": self.factory.code, "pk": self.override.pk},
             "grade": {"grade": "failing"},
             "claim": {"pk": self.claim.pk},

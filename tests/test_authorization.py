@@ -31,6 +31,8 @@ def sent(rule, world):
         "factory_overrides": {"reason": "the moulds are there", "from_on": today, "until_on": today},
         "grade_edit": {"orders": "free", "inspection": "normal", "cap_currency": "USD"},
         "breach_resolve": {"reason": "over"},
+        "policy_four_eyes": {"do": "on"},
+        "policy_decline": {"reason": "too strict"},
         "order_new": {"factory": ours.factory.code, "number": "NEW-1", "currency": "USD", "ordered_on": today,
                       "loss_allowance": "0.03", "loss_base": "net_issued"},
         "line_new": {"number": "L9", "product": ours.product.code, "site": ours.site.code, "quantity": "5",

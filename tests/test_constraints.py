@@ -17,7 +17,18 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Model, Sum
 
 from accounts.models import User
-from assessments.models import Action, Breach, Claim, Evaluation, Grade, GradeConsequence, JobSlot, Policy, Watch
+from assessments.models import (
+    Action,
+    Breach,
+    Claim,
+    Evaluation,
+    FourEyes,
+    Grade,
+    GradeConsequence,
+    JobSlot,
+    Policy,
+    Watch,
+)
 from factories.models import CalendarException, Standing, StandingOverride, WorkingDay
 from notifications.models import Heartbeat, Message
 from production.models import (
@@ -234,6 +245,8 @@ CHECKS = [
         "The window must be at least 1 day and no longer than the fallback (at most 731)."),
     Law("alphas_are_probabilities", policy, [{"alpha_month": 0}, {"alpha_month": 1}, {"alpha_rolling": 0}, {"alpha_rolling": 1}],
         "Alpha must lie between 0 and 1."),
+    Law("declined_policy_has_a_reason", lambda: policy(state="proposed"), [{"state": "declined"}], "Say why."),
+    Law("policy_state_is_known", lambda: policy(state="proposed"), [{"state": "perhaps"}]),
     Law("claim_is_for_an_excess", claim, [{"charge": 0}, {"excess": 0}], "Only a loss beyond the allowance can be claimed."),
     Law("claimed_movements_give_the_net", claim, [{"issued": 2}, {"returned": 1}],
         "Issued and taken over, less returned and passed on, must give the net issued."),
@@ -303,6 +316,7 @@ OTHERS = {
     "one_account_per_email", "production_delivery_idem_key", "production_inspection_idem_key", "one_evaluation_per_revision",
     "only_a_month_publishes_a_grade", "one_bucket", "one_working_day", "one_working_ordinal",
     "exclusion_needs_a_second_person",
+    "policy_decided_by_another", "one_setting_of_four_eyes", "four_eyes_off_by_another",
 }  # fmt: skip
 FRAMEWORK = {  # of Django's own many-to-many tables: nobody is given groups or permissions, the role decides
     "accounts_user_groups_user_id_group_id_59c0b32f_uniq", "accounts_user_user_permi_user_id_permission_id_2ab516c2_uniq",
@@ -465,6 +479,20 @@ def test_two_default_policies_and_two_watches_of_everything_are_two_of_the_same(
     )
     watch = Watch.objects.create(user=make.user())
     assert refused(lambda: Watch.objects.create(user=watch.user))[0] == "one_watch"
+
+
+@pytest.mark.django_db
+def test_nobody_decides_about_an_own_policy_and_four_eyes_is_one_setting_that_two_switch_off():
+    own = make.user("manager")
+    draft = policy(created_by=own, state="proposed")
+    for state in ("agreed", "declined"):
+        values = {"state": state, "decided_by_id": own.pk, "reason": "Too strict."}
+        for way in WAYS:
+            assert refused(lambda way=way, values=values: way(draft, values))[0] == "policy_decided_by_another"
+        assert sentences(draft, values) == ["Whoever proposed a version does not decide about it."]
+    FourEyes.objects.create(is_on=True, changed_by=own, off_asked_by=own)
+    assert refused(lambda: FourEyes.objects.create(id=2))[0] == "one_setting_of_four_eyes"
+    assert refused(lambda: FourEyes.objects.update(is_on=False))[0] == "four_eyes_off_by_another"
 
 
 @pytest.mark.django_db
@@ -938,7 +966,9 @@ def a_row_of_each():
     )  # fmt: skip
     opened.steps.create(on=make.day("2026-11-01"), what="acknowledged", by=boss)
     Watch.objects.create(user=boss, factory=factory)
-    policy(factory=factory, category=factory.category, created_by=boss)
+    another = make.user("admin")
+    policy(factory=factory, category=factory.category, created_by=boss, decided_by=another)
+    FourEyes.objects.create(changed_by=boss, off_asked_by=another)
     JobSlot.objects.create(job="night", slot="2026-11-01")
     consequence()
     Heartbeat.objects.create(name="evaluator")
@@ -1014,6 +1044,8 @@ HOMES = {  # where each kind of trigger is tested
     r"line_covers_cancelled_update": "here",
     r"to_judge_(insert|update)": "tests/test_jobs.py",
     r"(first_commitment_is_frozen|exclusion_is_kept|dispute_is_kept)": "here",
+    r"(not_back_dated|not_back_dated_later|begins_as_a_proposal|keeps_its_values)": "tests/test_four_eyes.py",
+    r"(switched_off_by_two|not_deleted_while_on)": "tests/test_four_eyes.py",
 }
 
 

@@ -16,6 +16,7 @@ from assessments.models import (
     Claim,
     ClaimStep,
     Evaluation,
+    FourEyes,
     GradeConsequence,
     JobSlot,
     Policy,
@@ -66,7 +67,7 @@ TRACKED = {
     Category,
     User, WorkingCalendar, CalendarException, Factory, Contact, Membership, StandingOverride, Site, Product, Material, BillOfMaterials,
     BillLine, PurchaseOrder, OrderLine, Cancellation, DateRevision, OrderMaterial, Lot, Delivery, Inspection, MaterialMovement, Breach,
-    Watch, Policy, Claim, Action, GradeConsequence, Exclusion, Dispute,
+    Watch, Policy, FourEyes, Claim, Action, GradeConsequence, Exclusion, Dispute,
 }  # fmt: skip
 DERIVED = {
     WorkingDay: "numbered by triggers from the calendar and its exceptions",
@@ -284,6 +285,7 @@ CHANGES = {  # of tables without a plain word in them: one column, and what it b
     OrderLine: ("number", "number || 'X'"),
     OrderMaterial: ("currency", "'EUR'"),
     Watch: ("factory_id", "NULL"),
+    FourEyes: ("changed_at", "now()"),
     Claim: ("evidence", "'Photos'"),
     Action: ("title", "'Another'"),
     GradeConsequence: ("deposit_terms", "'30 % in advance'"),

@@ -192,8 +192,7 @@ def review_night(day):
 
 @pytest.mark.django_db
 def test_a_policy_that_asks_for_three_nights_of_watch_opens_on_the_third():
-    make.shipped_policy()
-    Policy.objects.update(on_delay_watch=3)
+    Policy.objects.create(effective_from=make.day("2020-01-01"), on_delay_watch=3)
     factory = make.factory()
     assert judged(factory, march(1), major=5) == []
     assert review_night(march(2)) == []

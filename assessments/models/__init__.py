@@ -3,7 +3,7 @@ from assessments.models.breaches import Breach, BreachStep, JobSlot, Watch
 from assessments.models.claims import Claim, ClaimStep
 from assessments.models.consequences import GradeConsequence
 from assessments.models.evaluations import Evaluation, Grade, Measure, Status
-from assessments.models.policies import Policy, Thresholds
+from assessments.models.policies import FourEyes, Policy, Thresholds
 
 __all__ = [
     "Action",
@@ -13,6 +13,7 @@ __all__ = [
     "Claim",
     "ClaimStep",
     "Evaluation",
+    "FourEyes",
     "Grade",
     "GradeConsequence",
     "JobSlot",

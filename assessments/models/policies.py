@@ -28,14 +28,73 @@ class Thresholds:
 
 
 class PolicyQuerySet(models.QuerySet):
+    def agreed(self):
+        """Those that count from their first day on; no proposal, nothing declined or withdrawn."""
+        return self.filter(state=Policy.State.AGREED)
+
     def in_force(self, day):
         """Every policy that may apply on `day`, latest first."""
-        return self.filter(effective_from__lte=day).order_by("-effective_from")
+        return self.agreed().filter(effective_from__lte=day).order_by("-effective_from")
+
+    def waiting_for(self, user):
+        """The proposals that `user` may approve or decline: all but the own ones. None for who edits no policies."""
+        if not user.edits_policies():
+            return self.none()
+        return self.filter(state=Policy.State.PROPOSED).exclude(created_by=user)
+
+
+# The words of a version that may change after it is written; its values never do.
+MAY_CHANGE = "{state,decided_by_id,decided_at,reason,note,effective_from,created_by_id}"
+
+NEVER_BACK_DATED = """
+    IF NEW.state = 'agreed' AND {changed} AND EXISTS (
+        SELECT FROM assessments_evaluation e JOIN factories_factory f ON f.id = e.factory_id
+        WHERE e.kind IN ('night', 'month') AND e.as_of >= NEW.effective_from
+          AND (NEW.factory_id IS NULL OR e.factory_id = NEW.factory_id)
+          AND (NEW.category_id IS NULL OR f.category_id = NEW.category_id OR e.category_id = NEW.category_id)
+    ) THEN
+        RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = 'policy_not_back_dated',
+            MESSAGE = 'A policy cannot begin on a day that was judged already.';
+    END IF;
+"""
+BEGINS = """
+    IF NEW.state = 'agreed' AND EXISTS (SELECT FROM assessments_foureyes WHERE is_on) THEN
+        RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = 'policy_begins_as_a_proposal',
+            MESSAGE = 'Four eyes are asked for: a new version of a policy begins as a proposal.';
+    END IF;
+    RETURN NULL;
+"""
+KEEPS = f"""
+    IF to_jsonb(NEW) - '{MAY_CHANGE}'::text[] <> to_jsonb(OLD) - '{MAY_CHANGE}'::text[]
+        OR (NEW.created_by_id IS DISTINCT FROM OLD.created_by_id AND NEW.created_by_id IS NOT NULL)
+        OR (NEW.effective_from <> OLD.effective_from
+            AND NOT (OLD.state = 'proposed' AND NEW.state = 'agreed' AND NEW.effective_from > OLD.effective_from))
+    THEN
+        RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = 'policy_values_never_change',
+            MESSAGE = 'A version of a policy never changes: make a new one.';
+    END IF;
+    IF NEW.state <> OLD.state AND NOT (
+        (OLD.state = 'proposed' AND NEW.decided_by_id IS NOT NULL)
+        OR (OLD.state = 'agreed' AND NEW.state = 'withdrawn' AND OLD.effective_from > CURRENT_DATE
+            AND NOT EXISTS (SELECT FROM assessments_foureyes WHERE is_on)
+            AND NOT EXISTS (SELECT FROM assessments_evaluation e WHERE e.policy_id = OLD.id))
+    ) THEN
+        RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = 'policy_state_stands',
+            MESSAGE = 'What was decided about a version of a policy stands.';
+    END IF;
+    RETURN NULL;
+"""
 
 
 @tracked()
 class Policy(models.Model):
     """One set of thresholds for one scope, in force from a day until a later one of the same scope."""
+
+    class State(models.TextChoices):
+        AGREED = "agreed", "Agreed"
+        PROPOSED = "proposed", "Proposed"
+        DECLINED = "declined", "Declined"
+        WITHDRAWN = "withdrawn", "Withdrawn"
 
     factory = models.ForeignKey(Factory, models.CASCADE, null=True, blank=True, related_name="policies")
     category = models.ForeignKey(Category, models.CASCADE, null=True, blank=True, related_name="policies")
@@ -85,6 +144,13 @@ class Policy(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
     )
+    state = models.CharField(max_length=9, choices=State, default=State.AGREED, editable=False)
+    proposed_from = models.DateField(null=True, blank=True, editable=False)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", editable=False
+    )
+    decided_at = models.DateTimeField(null=True, blank=True, editable=False)
+    reason = models.CharField("reason to decline", max_length=300, blank=True, editable=False)
 
     objects = PolicyQuerySet.as_manager()
 
@@ -99,16 +165,46 @@ class Policy(models.Model):
                 operation=operation,
                 referencing=pgtrigger.Referencing(new="new_values"),
                 func="INSERT INTO production_tojudge (factory_id, first_on) SELECT DISTINCT f.id, CURRENT_DATE "
-                "FROM factories_factory f JOIN new_values p ON p.factory_id IS NULL OR p.factory_id = f.id; RETURN NULL;",
+                "FROM factories_factory f JOIN new_values p ON p.factory_id IS NULL OR p.factory_id = f.id "
+                "WHERE p.state = 'agreed'; RETURN NULL;",
             )
             for name, operation in (("insert", pgtrigger.Insert), ("update", pgtrigger.Update))
+        ] + [
+            # After the constraints of the row, so that these say their own sentence first.
+            pgtrigger.Trigger(name=name, level=pgtrigger.Row, when=pgtrigger.After, operation=operation, func=func)
+            for name, operation, func in (
+                ("not_back_dated", pgtrigger.Insert, NEVER_BACK_DATED.replace("{changed}", "TRUE") + "RETURN NULL;"),
+                ("begins_as_a_proposal", pgtrigger.Insert, BEGINS),
+                (
+                    "not_back_dated_later",
+                    pgtrigger.Update,
+                    NEVER_BACK_DATED.replace("{changed}", "OLD.state <> 'agreed'") + "RETURN NULL;",
+                ),
+                ("keeps_its_values", pgtrigger.Update, KEEPS),
+            )
         ]
         constraints = [
             models.UniqueConstraint(
                 fields=["factory", "category", "effective_from"],
+                condition=Q(state="agreed"),
                 nulls_distinct=False,
                 name="one_policy_per_scope_and_day",
                 violation_error_message="There is already a version for this scope from that day.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["agreed", "declined"], decided_by=F("created_by")),
+                name="policy_decided_by_another",
+                violation_error_message="Whoever proposed a version does not decide about it.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="declined", reason=""),
+                name="declined_policy_has_a_reason",
+                violation_error_message="Say why.",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["agreed", "proposed", "declined", "withdrawn"]),
+                name="policy_state_is_known",
+                violation_error_message="Agreed, proposed, declined or withdrawn.",
             ),
             *[
                 models.CheckConstraint(
@@ -171,6 +267,10 @@ class Policy(models.Model):
             raise ValidationError(
                 {"effective_from": "A policy cannot begin in the past: published grades stay as they are."}
             )
+        # A form does not ask for the state, so it leaves out the constraint that reads it.
+        same = Policy.objects.agreed().filter(factory=self.factory_id, category=self.category_id)
+        if self._state.adding and self.effective_from and same.filter(effective_from=self.effective_from).exists():
+            raise ValidationError({"effective_from": "There is already a version for this scope from that day."})
 
     def defect_thresholds(self, category):
         """The defect thresholds for goods of `category`; the wider ones where they are soft and the policy names no category."""
@@ -183,3 +283,56 @@ class Policy(models.Model):
 
     def loss_thresholds(self):
         return Thresholds(self.loss_target, self.loss_limit, self.loss_zero)
+
+
+SWITCHED_OFF_BY_TWO = """
+    IF OLD.is_on AND NOT NEW.is_on
+        AND (OLD.off_asked_by_id IS NULL OR NEW.off_asked_by_id IS DISTINCT FROM OLD.off_asked_by_id
+             OR NEW.changed_by_id IS NULL)
+    THEN
+        RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = 'four_eyes_off_by_two',
+            MESSAGE = 'Switching four eyes off is asked for by one person and agreed by another.';
+    END IF;
+    RETURN NULL;
+"""
+
+
+@tracked()
+class FourEyes(models.Model):
+    """The one setting whether a new version of a policy needs a second person before it can be in force."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
+    is_on = models.BooleanField("a second person agrees to policies", default=False)
+    changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    changed_at = models.DateTimeField(null=True, blank=True)
+    off_asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        verbose_name_plural = "four eyes"
+        triggers = [
+            pgtrigger.Trigger(
+                name="switched_off_by_two",
+                level=pgtrigger.Row,
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                func=SWITCHED_OFF_BY_TWO,
+            ),
+            pgtrigger.Protect(
+                name="not_deleted_while_on", operation=pgtrigger.Delete, condition=pgtrigger.Q(old__is_on=True)
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(id=1),
+                name="one_setting_of_four_eyes",
+                violation_error_message="There is one setting for the whole house.",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_on=True) | Q(off_asked_by=None) | ~Q(off_asked_by=F("changed_by")),
+                name="four_eyes_off_by_another",
+                violation_error_message="Somebody else agrees to switch it off.",
+            ),
+        ]
+
+    def __str__(self):
+        return "on" if self.is_on else "off"

@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
-from assessments import charts, scorecards, wording
+from assessments import charts, four_eyes, scorecards, wording
 from assessments.figures import count, day, percent, points, quantity
-from assessments.models import Breach, Evaluation
+from assessments.models import Breach, Evaluation, Policy
 from assessments.scorecards import GRADES_WORST_FIRST, Month, Standing
 from assessments.views import disputes, exclusions
 from assessments.views.breaches import pressing, with_names
@@ -27,7 +27,7 @@ from factories.models import Factory, WorkingDay
 from production.judging import today_at
 from production.models import Delivery, FactoryDay, Inspection, LineOutcome, Lot, Site
 
-BREACHES, IN_HAND, LINES, DUE_SOON_DAYS, GAP_DAYS = 6, 3, 8, 7, 2
+BREACHES, IN_HAND, LINES, DUE_SOON_DAYS, GAP_DAYS, DECISIONS = 6, 3, 8, 7, 2, 6
 
 
 @require_safe
@@ -71,9 +71,34 @@ def manager(user: User) -> dict[str, Any]:
         "late": lines(user, late=True),
         "due": lines(user, late=False),
         "gaps": data_gaps(user),
+        "decisions": decisions(user),
         "otif": otif(user),
         "data_as_of": scorecards.newest_moment(standings),
     }
+
+
+def decisions(user: User) -> list[dict[str, str]]:
+    """What waits for a second person, who is this one: proposed policies, and the question whether to need two."""
+    waiting = Policy.objects.waiting_for(user).select_related("factory", "category", "created_by")
+    rows = [
+        {
+            "url": reverse("policy_detail", args=[policy.pk]),
+            "title": _("A policy waits for your approval: %(scope)s") % {"scope": policy.scope_name},
+            "told": _("proposed by %(who)s from %(day)s")
+            % {"who": policy.created_by or _("somebody"), "day": day(policy.effective_from)},
+        }
+        for policy in waiting.order_by("effective_from", "pk")[:DECISIONS]
+    ]
+    setting = four_eyes.setting()
+    if setting.is_on and setting.off_asked_by_id not in (None, user.pk):
+        rows.append(
+            {
+                "url": reverse("policy_list"),
+                "title": _("Shall policies need one person only?"),
+                "told": _("asked by %(who)s") % {"who": setting.off_asked_by},
+            }
+        )
+    return rows
 
 
 def buyer(user: User) -> dict[str, Any]:
