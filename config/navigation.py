@@ -22,6 +22,7 @@ ENTRIES = [
     ("Disputes", "dispute_list", "manager buyer inspector admin contact", MORE),
     ("Set aside", "exclusion_list", "manager buyer inspector admin contact", MORE),
     ("Grades", "grade_list", "manager buyer inspector admin contact", MORE),
+    ("Calendars", "calendar_list", "manager buyer admin", MORE),
     ("Policies", "policy_list", "manager admin", MORE),
     ("Administration", "admin:index", "admin", MORE),
 ]

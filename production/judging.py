@@ -26,8 +26,8 @@ def with_facts(lines: QuerySet) -> QuerySet:
     aside = Exists(Exclusion.objects.in_force().filter(line=OuterRef("pk")))
     return (
         lines.annotate(is_set_aside=aside)
-        .select_related("order__factory", "product", "site", "calendar")
-        .prefetch_related(receipts, "cancellations", "revisions", "calendar__exceptions")
+        .select_related("order__factory", "product", "site", "calendar__base")
+        .prefetch_related(receipts, "cancellations", "revisions", "calendar__exceptions", "calendar__base__exceptions")
     )
 
 
@@ -94,7 +94,7 @@ def terms_of(line: OrderLine) -> duedates.Terms:
 def calendar_of(line: OrderLine) -> duedates.Calendar:
     if line.calendar is None:
         return duedates.EVERY_WEEKDAY
-    exceptions = line.calendar.exceptions.all()
+    exceptions = line.calendar.exceptions_in_force().values()
     return duedates.Calendar(
         weekend=frozenset(number - 1 for number in line.calendar.weekend),
         holidays=frozenset(each.day for each in exceptions if not each.is_open),

@@ -70,7 +70,8 @@ WITH touched_lines AS (
     UNION SELECT id FROM production_orderline WHERE order_id = ANY(%(order)s)
     UNION SELECT line_id FROM production_lineoutcome WHERE order_id = ANY(%(order)s)
     UNION SELECT id FROM production_orderline WHERE product_id = ANY(%(product)s)
-    UNION SELECT id FROM production_orderline WHERE calendar_id = ANY(%(calendar)s)
+    UNION SELECT id FROM production_orderline WHERE calendar_id IN (
+        SELECT id FROM factories_workingcalendar WHERE id = ANY(%(calendar)s) OR base_id = ANY(%(calendar)s))
 ), touched_orders AS (
     SELECT unnest(%(order)s::bigint[]) AS id
     UNION SELECT order_id FROM production_orderline WHERE id IN (SELECT id FROM touched_lines)

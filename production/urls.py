@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from production.views import deliveries, inspections, lines, order_changes, orders, receiving
+from production.views import calendars, deliveries, inspections, lines, order_changes, orders, receiving
 
 OF_ORDER = "orders/<str:factory>/<path:number>/"
 
@@ -30,5 +30,12 @@ urlpatterns = [
     path("inspections/new/", inspections.inspection_new, name="inspection_new"),
     path("inspections/I-<int:pk>/", inspections.inspection_detail, name="inspection_detail"),
     path("inspections/I-<int:pk>/approve/", inspections.inspection_approve, name="inspection_approve"),
+    path("calendars/", calendars.calendar_list, name="calendar_list"),
+    path("calendars/new/", calendars.calendar_new, name="calendar_new"),
+    path("calendars/<str:code>/", calendars.calendar_detail, name="calendar_detail"),
+    path("calendars/<str:code>/days/", calendars.calendar_day, name="calendar_day"),
+    path("calendars/<str:code>/days/<int:pk>/remove/", calendars.calendar_day_remove, name="calendar_day_remove"),
+    path("calendars/<str:code>/take-in/", calendars.calendar_take_in, name="calendar_take_in"),
+    path("calendars/<str:code>/factory/", calendars.calendar_factory, name="calendar_factory"),
     path("r/<str:factory>/<path:number>/<str:line>", receiving.short_line, name="short_line"),
 ]

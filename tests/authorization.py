@@ -205,6 +205,9 @@ class Side:
             factory=self.factory, effective_from=judged.ago(-30), proposed_from=judged.ago(-30), state="proposed",
             created_by=admin, note=self.text(),
         )  # fmt: skip
+        Policy.objects.create(
+            factory=self.factory, effective_from=judged.ago(-30), state="declined", reason=self.text(), created_by=admin
+        )
         message = Message.objects.create(
             recipient=self.contact, address=self.contact.email, kind="breach", key=self.text(), thread=self.text(),
             subject=self.text(), text=self.text(), html=self.text(), state="sent", sent_at=timezone.now(),
@@ -229,6 +232,8 @@ class Side:
             "breach": {"pk": self.breach.pk},
             "policy": {"pk": self.policy.pk},
             "proposal": {"pk": self.proposal.pk},
+            "calendar": {"code": self.factory.calendar.code},
+            "calendar_day": {"code": self.factory.calendar.code, "pk": self.factory.calendar.exceptions.get().pk},
             "override": {"code": self.factory.code, "pk": self.override.pk},
             "grade": {"grade": "failing"},
             "claim": {"pk": self.claim.pk},

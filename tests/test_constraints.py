@@ -155,6 +155,12 @@ CHECKS = [
         "Days off are numbers from 1 (Monday) to 7 (Sunday)."),
     Law("a_week_has_a_working_day", make.calendar, [{"weekend": [1, 2, 3, 4, 5, 6, 7]}],
         "At least one day of the week must be a working day."),
+    Law("calendar_code_is_plain", make.calendar, [{"code": "a b"}, {"code": "-a"}, {"code": "a/b"}],
+        "Use letters A to Z, digits, hyphen, dot or underscore."),
+    Law("calendar_country_is_iso", make.calendar, [{"country": "cn"}, {"country": "C"}],
+        "Use the two-letter country code, for example VN."),
+    Law("holidays_come_from_the_base", lambda: make.calendar(base=make.calendar()), [{"country": "CN"}],
+        "A calendar that builds on another has the holidays of that one."),
     Law("exception_within_calendar", exception, outside("day"), DAY),
     Law("factory_code_is_plain", make.factory, [{"code": "vn-1"}, {"code": "-VN"}, {"code": "VN 1"}],
         "Use capital letters A to Z, digits, hyphen, dot or underscore."),
@@ -267,6 +273,8 @@ NEVER_TWO = [
     Law("factories_category_code_key", make.category, ["code"], "Category with this Code already exists."),
     Law("factories_workingcalendar_code_key", make.calendar, ["code"], "Working calendar with this Code already exists."),
     Law("one_exception_per_day", exception, ["calendar_id", "day"], "This calendar already has an entry for that day."),
+    Law("one_public_holiday_per_day", lambda: exception(source="holidays 0.109"), ["calendar_id", "day"],
+        "This calendar already has a public holiday on that day."),
     Law("factories_factory_code_key", make.factory, ["code"], "Factory with this Code already exists."),
     Law("one_membership", lambda: make.membership(factory=make.factory(), user=make.user("contact")), ["factory_id", "user_id"],
         "This person already belongs to this factory."),
@@ -922,6 +930,7 @@ def a_row_of_each():
     factory = make.factory(calendar=make.calendar())
     person, boss = make.user("contact", factory=factory), make.user("manager")
     exception(calendar=factory.calendar)
+    make.calendar(base=make.calendar())
     make.contact(factory=factory)
     fabric, product = make.material(), make.product(category=factory.category)
     bill = make.bill(product=product, per_unit={fabric: "1.5"})
@@ -1039,6 +1048,7 @@ def test_every_constraint_of_the_database_is_named_in_a_test():
 HOMES = {  # where each kind of trigger is tested
     r"(insert_insert|update_update|delete_delete|append_only)": "tests/test_history.py",
     r"(mark|a_working_days)_(insert|update|delete)": "tests/test_marks.py",
+    r"one_storey_(insert|update)": "tests/test_calendars.py",
     r"(cancelled_within_ordered|reversed_within_received)_(insert|update)": "here",
     r"returned_within_issued_(insert|update|delete)": "here",
     r"line_covers_cancelled_update": "here",

@@ -21,6 +21,7 @@ from assessments.demo.places import SITES
 from assessments.demo.suppliers import FACTORIES
 from assessments.models import Evaluation, Policy, Watch
 from factories.models import CalendarException, Category, Contact, Factory, Membership, WorkingCalendar, WorkingDay
+from factories.public_holidays import last_known_year
 from production import rollups
 from production.models import (
     BillLine,
@@ -128,18 +129,33 @@ class Loader:
 
     def _calendars(self) -> None:
         known = self._named(WorkingCalendar)
+        seeds = [seed for seed in CALENDARS if seed.code not in known]
+        years = {off.day.year for off in self.company.days_off}
         # Its working days are numbered once, when the exceptions come.
         with pgtrigger.ignore("factories.WorkingCalendar:a_working_days_insert"):
-            rows = saved(
-                WorkingCalendar(code=seed.code, name=seed.name, weekend=list(seed.weekend))
-                for seed in CALENDARS if seed.code not in known
+            new = {
+                row.code: row
+                for row in saved(
+                    WorkingCalendar(
+                        code=seed.code, name=seed.name, weekend=list(seed.weekend), country=seed.country,
+                        known_years=sorted(year for year in years if year <= last_known_year(seed.country)),
+                    )
+                    for seed in seeds if not seed.base
+                )
+            }  # fmt: skip
+            bases = known | new
+            own = saved(
+                WorkingCalendar(code=seed.code, name=seed.name, weekend=list(seed.weekend), base=bases[seed.base])
+                for seed in seeds if seed.base
             )  # fmt: skip
-        new = {row.code: row for row in rows}
+        self.calendars = bases | {row.code: row for row in own}
+        written = {seed.code for seed in seeds}
         saved(
-            CalendarException(calendar=new[off.calendar], day=off.day, is_open=off.is_open, name=off.name)
-            for off in self.company.days_off if off.calendar in new
+            CalendarException(
+                calendar=self.calendars[off.calendar], day=off.day, is_open=off.is_open, name=off.name, source=off.source
+            )
+            for off in self.company.days_off if off.calendar in written
         )  # fmt: skip
-        self.calendars = known | new
         self.sites = self._ensured(
             Site, (Site(code=site.code, name=site.name, time_zone=site.zone, calendar=self.calendars[site.calendar])
                    for site in SITES.values())
@@ -178,13 +194,14 @@ class Loader:
         )
 
     def _factories(self) -> None:
+        own = {seed.factory: seed.code for seed in CALENDARS if seed.factory}
         self.factories = {
             row.code: row
             for row in saved(
                 Factory(
                     code=seed.code, name=seed.name, local_name=seed.local_name, local_language=seed.language,
                     country=seed.country, city=seed.city, time_zone=seed.zone, category=self.categories[seed.category],
-                    calendar=self.calendars[seed.calendar], status=seed.status, is_demo=True,
+                    calendar=self.calendars[own.get(seed.code, seed.calendar)], status=seed.status, is_demo=True,
                     since_on=self.day - datetime.timedelta(days=110 + 365 * seed.years + 7 * place),
                 )
                 for place, seed in enumerate(FACTORIES)

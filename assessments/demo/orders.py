@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from assessments.demo import words
-from assessments.demo.calendars import LUNAR_NEW_YEAR, Week, lunar
+from assessments.demo.calendars import Week, spring_festival
 from assessments.demo.catalogue import CATEGORIES, SECOND_BILL, SECOND_BILL_DAYS_AGO, STYLES, StyleSeed
 from assessments.demo.facts import Line, Order
 from assessments.demo.places import SITES, TRANSIT_DAYS
@@ -53,7 +53,7 @@ class Planner:
         return [order for order in found if order.ordered_on < self.day]
 
     def _season(self, day: date) -> float:
-        spring = lunar(LUNAR_NEW_YEAR, day.year)
+        spring = spring_festival(day.year)
         closed = self.seed.country in ("CN", "VN") and -4 <= (day - spring).days <= 26
         return SEASON[day.month] * (0.5 if closed else 1)
 

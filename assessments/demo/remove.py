@@ -72,7 +72,7 @@ def remove() -> dict[str, int]:
             for name, model, field, keys in SHARED:
                 rows = own(name, model, field, keys)
                 if model is WorkingCalendar:
-                    rows = rows.filter(factories=None, sites=None)
+                    rows = rows.filter(factories=None, sites=None).order_by("base")  # those that build on others first
                     with pgtrigger.ignore("factories.CalendarException:a_working_days_delete"):
                         gone(CalendarException.objects.filter(calendar__in=rows))
                     gone(WorkingDay.objects.filter(calendar__in=rows))

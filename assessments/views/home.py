@@ -24,6 +24,7 @@ from assessments.views import disputes, exclusions
 from assessments.views.breaches import pressing, with_names
 from assessments.views.entrance import today
 from factories.models import Factory, WorkingDay
+from production.calendars import ending
 from production.judging import today_at
 from production.models import Delivery, FactoryDay, Inspection, LineOutcome, Lot, Site
 
@@ -72,6 +73,7 @@ def manager(user: User) -> dict[str, Any]:
         "due": lines(user, late=False),
         "gaps": data_gaps(user),
         "decisions": decisions(user),
+        "calendars": [(calendar, day(last) if last else "") for calendar, last in ending(today())],
         "otif": otif(user),
         "data_as_of": scorecards.newest_moment(standings),
     }

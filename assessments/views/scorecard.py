@@ -10,6 +10,7 @@ from django.db.models.functions import JSONObject
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
@@ -51,7 +52,7 @@ def factory_detail(request: HttpRequest, code: str) -> HttpResponse:
         "is_watched": user.sees_breaches() and factory.is_watched,
         "breaches": open_breaches(user, factory),
         "orders": running_orders(user, factory),
-        "facts": facts(factory),
+        "facts": facts(factory, links=user.writes_orders()),
         "standing": standing(factory, user),
         "breaches_url": f"{reverse('breach_list')}?state=all&factory={factory.code}" if user.sees_breaches() else "",
         "pairs": pairs([]),
@@ -242,7 +243,7 @@ def contacts() -> ArraySubquery:
     return ArraySubquery(found.values(json=JSONObject(name="name", email="email", phone="phone", position="position")))
 
 
-def facts(factory: Factory) -> list[tuple[str, Any]]:
+def facts(factory: Factory, links: bool) -> list[tuple[str, Any]]:
     """Who they are and when they work."""
     place = ", ".join(part for part in (factory.city, country_name(factory.country)) if part)
     found = [
@@ -252,6 +253,9 @@ def facts(factory: Factory) -> list[tuple[str, Any]]:
         (_("Time zone"), factory.time_zone),
         (_("Calendar"), factory.calendar.name if factory.calendar else _("every day")),
     ]
+    if factory.calendar and links:
+        url = reverse("calendar_detail", args=[factory.calendar.code])
+        found[-1] = (_("Calendar"), format_html('<a href="{}">{}</a>', url, factory.calendar.name))
     if factory.local_name:
         found.insert(0, (_("Local name"), factory.local_name))
     if factory.since_on:

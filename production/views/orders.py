@@ -261,7 +261,11 @@ def line_new(request, factory, number):
         return SeeOther(url_of(order))
     count = order.lines.aggregate(count=Count("id"))["count"]
     last = order.lines.order_by("-id").first()
-    initial = {"number": f"L{count + 1}", "site": last.site.code if last else None}
+    initial = {
+        "number": f"L{count + 1}",
+        "site": last.site.code if last else None,
+        "calendar": order.factory.calendar_id,
+    }
     if last:
         initial |= {name: getattr(last, name) for name in LineForm.TERMS} | {"requested_on": last.requested_on}
     form = LineForm(request.POST or None, order=order, user=request.user, initial=initial)
