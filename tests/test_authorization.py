@@ -34,7 +34,7 @@ def sent(rule, world):
         "policy_four_eyes": {"do": "on"},
         "calendar_day": {"day": today, "is_open": "no"},
         "calendar_take_in": {"country": "VN", "years": "2026"},
-        "calendar_factory": {"factory": ours.factory.code},
+        "calendar_factory": {"factory": world.theirs.factory.code},
         "policy_decline": {"reason": "too strict"},
         "order_new": {"factory": ours.factory.code, "number": "NEW-1", "currency": "USD", "ordered_on": today,
                       "loss_allowance": "0.03", "loss_base": "net_issued"},
