@@ -30,9 +30,10 @@ CATEGORIES, PRODUCTS, MATERIALS = 6, 1_200, 30
 STEPS = [
     "INSERT INTO factories_category (id, code, name, is_soft) SELECT n, 'goods-' || n, 'Goods ' || n, n <= 2 "
     "FROM generate_series(1, %(categories)s) AS n",
-    "INSERT INTO factories_workingcalendar (id, code, name, weekend) VALUES (1, 'week', 'Week', '{6,7}'), (2, 'six', 'Six', '{7}')",
-    "INSERT INTO factories_calendarexception (calendar_id, day, is_open, name) "
-    "SELECT c, make_date(y, m, 1), FALSE, 'Holiday' FROM generate_series(1, 2) AS c, generate_series(2020, 2030) AS y, "
+    "INSERT INTO factories_workingcalendar (id, code, name, weekend, country, known_years) "
+    "VALUES (1, 'week', 'Week', '{6,7}', '', '{}'), (2, 'six', 'Six', '{7}', '', '{}')",
+    "INSERT INTO factories_calendarexception (calendar_id, day, is_open, name, source) "
+    "SELECT c, make_date(y, m, 1), FALSE, 'Holiday', '' FROM generate_series(1, 2) AS c, generate_series(2020, 2030) AS y, "
     "unnest(ARRAY[1, 5, 10]) AS m",
     "SELECT factories_rebuild_working_days(id) FROM factories_workingcalendar",
     # How many orders a factory gets, how punctual it is (in days) and how good (share of defective units).

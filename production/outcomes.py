@@ -146,8 +146,8 @@ FROM ended
 def _delivered(filtered: bool, which: str = "TRUE") -> str:
     """Each delivery with the lot that it counts for: a reversal goes with the lot of its receipt."""
     return f"""(
-    SELECT d.*, CASE WHEN d.kind = 'reversal' THEN (SELECT b.lot_id FROM production_delivery b WHERE b.id = d.reverses_id)
-        ELSE d.lot_id END AS of_lot
+    SELECT d.id, d.line_id, d.factory_id, d.received_on, d.quantity, CASE WHEN d.kind = 'reversal' THEN (
+        SELECT b.lot_id FROM production_delivery b WHERE b.id = d.reverses_id) ELSE d.lot_id END AS of_lot
     FROM production_delivery d
     WHERE d.known_on <= %(as_of)s AND {which} {_only(filtered, "d.line_id", "lines")}
     OFFSET 0)"""
