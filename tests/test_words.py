@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +13,7 @@ from production import rollups
 from tests import judged, make
 
 pytestmark = pytest.mark.django_db
+TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
 @pytest.fixture
@@ -79,3 +81,13 @@ def test_an_open_line_is_late_by_the_day_of_its_site_on_every_page(manager):
     assert [(row["order"].number, row["word"]) for row in orders] == [("PO-EAST", f"{late} day{'s' * (late > 1)} late")]
     running = {row["number"]: (row["late"], row["days"]) for row in manager.get("/factories/VN-014/").context["orders"]}
     assert running == {"PO-EAST": (1, late), "PO-WEST": (0, 0)}
+
+
+def test_no_link_of_a_template_bears_a_number_as_people_write_it():
+    """`?line=2,333` leads nowhere: numbers in the texts of a page have separators, so ids in links say how they are written."""
+    found = [
+        f"{path.name}: {link}"
+        for path in TEMPLATES.rglob("*.html")
+        for link in re.findall(r"[?&;]\w+=\{\{ [\w.]*(?:pk|id) \}\}", path.read_text(encoding="utf-8"))
+    ]
+    assert not found
