@@ -238,3 +238,24 @@ def test_what_nobody_knows_is_not_found(client, inspector, lot, query):
 def test_no_value_of_a_field_breaks_the_page(client, inspector, lot, name, value):
     answer = client.post(LOT, opened(client, LOT) | {"verdict": "accepted", name: value})
     assert answer.status_code in (303, 422)
+
+
+@pytest.mark.browser
+def test_counters_are_pressed_where_there_is_script_and_typed_where_there_is_none(open_page, transactional_db):
+    order = make.order(number="PO-2391", factory=make.factory(code="VN-014"))
+    make.lot(line=make.line(1200, order=order, number="L2"), code="HB-42", quantity=1200)
+    person = make.user("inspector")
+    page = open_page(person, width=390)
+    page.goto(LOT)
+    for _ in range(3):
+        page.get_by_role("button", name="Major: one more").click()
+    page.get_by_role("button", name="Major: one fewer").click()
+    for _ in range(2):
+        page.get_by_role("button", name="Minor: one fewer").click()
+    assert [page.locator(f"[name=units_{name}]").input_value() for name in ("major", "minor")] == ["2", "0"]
+    plain = open_page(person, width=390, javascript=False)
+    plain.goto(LOT)
+    assert plain.get_by_role("button", name="one more").count() == 0
+    plain.locator("[name=units_major]").fill("2")
+    plain.get_by_role("button", name="Work out").last.click()
+    assert plain.locator("[name=units_major]").input_value() == "2"
