@@ -40,6 +40,7 @@ class Rules:
     cap_currency: str = "USD"
     inspection: str = "normal"
     since_on: datetime.date = DAY
+    plan_due_on: datetime.date | None = None
 
 
 @dataclass
@@ -316,3 +317,9 @@ def test_the_inspection_form_asks_for_what_the_grade_asks_for(client, factory, g
     assert made.severity == Standing.objects.get().inspection
     make.standing(factory, "good")
     assert client.get(made.get_absolute_url()).context["plan"].severity == made.severity
+
+
+@pytest.mark.parametrize("due, warned", [(None, False), (DAY, False), (DAY - datetime.timedelta(days=1), True)])
+def test_an_improvement_plan_that_is_overdue_warns(due, warned):
+    decision = may_order(Rules(plan_due_on=due), [], {}, {}, DAY)
+    assert (decision.allowed, decision.warning) == (True, warned)
