@@ -51,7 +51,8 @@ def served(answers):
     return serve
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), pytest.param(1280, "light", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
 def test_no_page_has_a_serious_finding_or_is_wider_than_the_screen(world, browser, width, scheme):
     wrong, seen = [], 0
     for reader in READERS:

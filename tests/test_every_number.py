@@ -311,6 +311,7 @@ def shown_elsewhere(reader, url):
     return found
 
 
+@pytest.mark.soak
 def test_the_numbers_of_every_scorecard_lead_to_what_they_say(manager):
     """The cards, the late lines, and in the tables under the drawings both numbers of each of the last twelve months."""
     for factory in Factory.objects.filter(is_demo=True):
