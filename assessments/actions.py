@@ -1,7 +1,7 @@
 """What factories are asked to do better: asked, answered by the factory, checked by us, or dropped with a reason."""
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,8 +88,8 @@ def _step(action: Action, what: str, user: Any, note: str) -> None:
         sync_standings([action.factory_id])
 
 
-def ask_for_plans(factories: Iterable[int] | None = None) -> int:
-    """Asks each factory whose grade owes an improvement plan for one, once for each stretch of that grade.
+def ask_for_plans(factories: Sequence[int]) -> int:
+    """Asks these factories for the improvement plan that their grade owes, once for each stretch of that grade.
 
     Safe to run again at any time. How many were asked.
     """
@@ -98,18 +98,10 @@ def ask_for_plans(factories: Iterable[int] | None = None) -> int:
             """
             INSERT INTO assessments_action (factory_id, kind, grade_since, title, ask, due_on, state, asked_at)
             SELECT s.factory_id, 'plan', s.since_on, %(title)s, %(ask)s, CURRENT_DATE + %(days)s, 'asked', now()
-            FROM factories_standing s
-            WHERE s.needs_plan AND NOT EXISTS (SELECT 1 FROM assessments_action a WHERE a.kind = 'plan'
-                    AND a.factory_id = s.factory_id AND a.grade_since = s.since_on)
-                AND (%(factories)s::bigint[] IS NULL OR s.factory_id = ANY(%(factories)s))
+            FROM factories_standing s WHERE s.needs_plan AND s.factory_id = ANY(%(factories)s)
             ON CONFLICT DO NOTHING RETURNING id
             """,
-            {
-                "title": PLAN,
-                "ask": PLAN_ASK,
-                "days": PLAN_DAYS,
-                "factories": None if factories is None else list(factories),
-            },
+            {"title": PLAN, "ask": PLAN_ASK, "days": PLAN_DAYS, "factories": list(factories)},
         )
         made = [row[0] for row in cursor.fetchall()]
         if made:

@@ -16,40 +16,51 @@ FIELDS = "orders, max_open_value, cap_currency, inspection, deposit_terms, has_b
 def apply(factories: Iterable[int] | None = None) -> int:
     """Sets the standing of every factory, or of some, to what its newest published grade brings; how many changed.
 
-    A factory that no month has judged is not rated. A grade that owes an improvement plan asks for it. A constant number
-    of statements; run again it changes nothing.
+    A factory that no month has judged is not rated. A grade that owes an improvement plan asks for it. One statement
+    where no plan is missing; run again it changes nothing.
     """
-    factories = None if factories is None else list(factories)
     updates = ", ".join(f"{name.strip()} = EXCLUDED.{name.strip()}" for name in FIELDS.split(","))
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            INSERT INTO factories_standing AS s (factory_id, grade, since_on, {FIELDS})
-            SELECT f.id, c.grade, COALESCE(since.as_of, CURRENT_DATE), {FIELDS}
-            FROM factories_factory f
-            LEFT JOIN LATERAL (
-                SELECT e.published_grade, e.as_of FROM assessments_evaluation e
-                WHERE e.factory_id = f.id AND e.kind = 'month' AND e.category_id IS NULL
-                ORDER BY e.as_of DESC, e.revision DESC LIMIT 1
-            ) e ON TRUE
-            LEFT JOIN LATERAL (  -- the first of the months that have had this grade without a break
-                SELECT min(m.as_of) AS as_of FROM assessments_evaluation m
-                WHERE m.factory_id = f.id AND m.kind = 'month' AND m.category_id IS NULL AND m.as_of > COALESCE((
-                    SELECT max(o.as_of) FROM assessments_evaluation o WHERE o.factory_id = f.id AND o.kind = 'month'
-                        AND o.category_id IS NULL AND o.published_grade <> e.published_grade), '-infinity')
-            ) since ON TRUE
-            JOIN assessments_gradeconsequence c ON c.grade = COALESCE(NULLIF(e.published_grade, ''), 'not_rated')
-            WHERE %(factories)s::bigint[] IS NULL OR f.id = ANY(%(factories)s)
-            ON CONFLICT (factory_id) DO UPDATE SET grade = EXCLUDED.grade, {updates},
-                since_on = CASE WHEN s.grade = EXCLUDED.grade THEN s.since_on ELSE EXCLUDED.since_on END
-            WHERE (s.grade, {", ".join("s." + name.strip() for name in FIELDS.split(","))}) IS DISTINCT FROM
-                (EXCLUDED.grade, {", ".join("EXCLUDED." + name.strip() for name in FIELDS.split(","))})
+            WITH changed AS (
+                INSERT INTO factories_standing AS s (factory_id, grade, since_on, {FIELDS})
+                SELECT f.id, c.grade, COALESCE(since.as_of, CURRENT_DATE), {FIELDS}
+                FROM factories_factory f
+                LEFT JOIN LATERAL (
+                    SELECT e.published_grade, e.as_of FROM assessments_evaluation e
+                    WHERE e.factory_id = f.id AND e.kind = 'month' AND e.category_id IS NULL
+                    ORDER BY e.as_of DESC, e.revision DESC LIMIT 1
+                ) e ON TRUE
+                LEFT JOIN LATERAL (  -- the first of the months that have had this grade without a break
+                    SELECT min(m.as_of) AS as_of FROM assessments_evaluation m
+                    WHERE m.factory_id = f.id AND m.kind = 'month' AND m.category_id IS NULL AND m.as_of > COALESCE((
+                        SELECT max(o.as_of) FROM assessments_evaluation o WHERE o.factory_id = f.id AND o.kind = 'month'
+                            AND o.category_id IS NULL AND o.published_grade <> e.published_grade), '-infinity')
+                ) since ON TRUE
+                JOIN assessments_gradeconsequence c ON c.grade = COALESCE(NULLIF(e.published_grade, ''), 'not_rated')
+                WHERE %(factories)s::bigint[] IS NULL OR f.id = ANY(%(factories)s)
+                ON CONFLICT (factory_id) DO UPDATE SET grade = EXCLUDED.grade, {updates},
+                    since_on = CASE WHEN s.grade = EXCLUDED.grade THEN s.since_on ELSE EXCLUDED.since_on END
+                WHERE (s.grade, {", ".join("s." + name.strip() for name in FIELDS.split(","))}) IS DISTINCT FROM
+                    (EXCLUDED.grade, {", ".join("EXCLUDED." + name.strip() for name in FIELDS.split(","))})
+                RETURNING factory_id, since_on, needs_plan
+            ), standing AS (  -- as it is from now on; the table still shows this statement what was before
+                SELECT * FROM changed
+                UNION ALL SELECT factory_id, since_on, needs_plan FROM factories_standing
+                WHERE factory_id NOT IN (SELECT factory_id FROM changed)
+            )
+            SELECT (SELECT count(*) FROM changed), ARRAY(
+                SELECT s.factory_id FROM standing s WHERE s.needs_plan AND NOT EXISTS (
+                    SELECT FROM assessments_action a WHERE a.kind = 'plan' AND a.factory_id = s.factory_id
+                        AND a.grade_since = s.since_on))
             """,
-            {"factories": factories},
+            {"factories": None if factories is None else list(factories)},
         )
-        changed = cursor.rowcount
-    actions.ask_for_plans(factories)
-    return changed
+        changed, without_plan = cursor.fetchone()
+    if without_plan:
+        actions.ask_for_plans(without_plan)
+    return int(changed)
 
 
 def of_grade(grade: str) -> GradeConsequence | None:
