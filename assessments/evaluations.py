@@ -83,7 +83,7 @@ def evaluate_live(now: datetime.datetime, factories: Iterable[int] | None = None
 def evaluate_night(day: datetime.date, factories: Iterable[int] | None = None) -> list[int]:
     """Judges the closed day `day` of the organisation."""
     chosen = list(factories) if factories is not None else None
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         made = evaluate(NIGHT, [(factory, day) for factory in _factories(chosen)])
         consequences.apply(chosen)  # a factory that no month has judged yet is on trial
     return made
@@ -100,7 +100,7 @@ def evaluate_months(last_days: Iterable[datetime.date], factories: Sequence[int]
     for end in ends:
         if windows.month(end).last != end:
             raise ValueError(f"{end} is not the last day of a month.")
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         made = evaluate(MONTH, [(factory, end) for factory in _factories(factories) for end in ends])
         consequences.apply(factories)
     return made
@@ -119,7 +119,7 @@ def evaluate_again(factories: Iterable[int], first_day: datetime.date, yesterday
     months = [(by_id[factory], as_of) for factory, as_of in judged_before]
     made: list[int] = []
     if months:
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             made = evaluate(MONTH, months)
             consequences.apply(chosen)
     if Evaluation.objects.filter(factory__in=chosen, kind=NIGHT, as_of=yesterday).exists():
@@ -137,7 +137,7 @@ def evaluate(kind: str, days: Sequence[tuple[Factory, datetime.date]]) -> list[i
     pairs = window_sums.categories_with_data(policies.categories) if policies.categories else set()
     categories = {category.pk: category for category in Category.objects.all()}
     made: list[int] = []
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         for first in range(0, len(days), BATCH):
             subjects = [
                 Subject(factory, categories[category] if category else None, day)

@@ -190,7 +190,7 @@ def _newest_slot(job: str) -> str | None:
 
 def _once(job: str, slot: str, work: Callable[[], Sized]) -> list[str]:
     """Does the work of one slot in the transaction that claims it; nothing if it was done or is being done."""
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO assessments_jobslot (job, slot, started_at) VALUES (%s, %s, now()) ON CONFLICT DO NOTHING RETURNING id",
             [job, slot],
