@@ -1,15 +1,12 @@
 """What factories dispute: the list, one dispute, raising and answering it."""
 
-from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
@@ -28,7 +25,6 @@ from production.errors import BadInput
 from production.models import (
     Delivery,
     Dispute,
-    Exclusion,
     LineOutcome,
     Lot,
     LotOutcome,
@@ -49,7 +45,6 @@ KINDS = {
     "line": gettext_lazy("Order line"), "lot": gettext_lazy("Lot"), "delivery": gettext_lazy("Delivery"),
     "material": gettext_lazy("Material"),
 }  # fmt: skip
-SUBJECT_OF = {"otif": "line", "defect": "lot", "loss": "order_material"}  # of the rows behind a measure
 
 
 @require_safe
@@ -314,36 +309,6 @@ def dispute_answer(request: HttpRequest, pk: int) -> HttpResponse:
         form.add_error(problem.field if problem.field in form.fields else None, problem.message)
         return _show(request, dispute, form)
     return HttpResponseRedirect(dispute.get_absolute_url())
-
-
-def on_rows(rows: Iterable[Any], measure: str, factory: Factory, reader: User) -> dict[int, dict[str, str]]:
-    """For the rows behind a number: the open dispute of each, and for contacts the way to raise one. One query."""
-    name = f"{SUBJECT_OF[measure]}_id"
-    keys = {
-        key(each, measure): each for each in rows if not isinstance(each, Exclusion)
-    }  # what is set aside does not count
-    standing = Dispute.objects.visible_to(reader).open().filter(**{f"{name}__in": list(keys)})
-    links = {getattr(each, name): {"url": each.get_absolute_url(), "label": _("Disputed")} for each in standing}
-    if reader.role == User.Role.CONTACT:
-        for pk, each in keys.items():
-            links.setdefault(pk, {"url": new_url(measure, each, factory), "label": _("Dispute")})
-    return links
-
-
-def key(each: Any, measure: str) -> int:
-    """The key of the line, lot or material that a row behind a number is about."""
-    found: int = getattr(each, f"{SUBJECT_OF[measure]}_id")
-    return found
-
-
-def new_url(measure: str, each: Any, factory: Factory) -> str:
-    """Where a row behind a number is disputed."""
-    query = {
-        "otif": lambda: {"line": f"{factory.code}/{each.line.order.number}/{each.line.number}"},
-        "defect": lambda: {"lot": f"{factory.code}/{each.lot.code}"},
-        "loss": lambda: {"material": each.order_material_id},
-    }[measure]()
-    return f"{reverse('dispute_new')}?{urlencode(query, safe='/')}"
 
 
 def waiting(reader: User) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from assessments import charts, evidence, moves, wording
 from assessments.figures import day, month_end, percent, plain_percent, points
 from assessments.filters import link
 from assessments.models import Evaluation
-from assessments.views import change, disputes
+from assessments.views import change
 from assessments.views import rows as row_tables
 from assessments.views.csvs import csv_answer
 from assessments.views.entrance import BUSINESS, POLICY, factory_or_404, open_to, sees_money
@@ -238,11 +238,6 @@ def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> Ht
             name, found.table.csv_head(money), (found.table.csv_row(row, factory, money) for row in found.rows)
         )
     stored = evaluation.measures[measure]
-    shown = listed(request, found, evaluation, measure, money)
-    if found.part != "deliveries":
-        disputed = disputes.on_rows(shown["page"].object_list, measure, factory, request.user)
-        for row, source in zip(shown["rows"], shown["page"].object_list, strict=True):
-            row["dispute"] = disputed.get(disputes.key(source, measure))
     return render(
         request,
         "assessments/score_rows.html",
@@ -258,7 +253,7 @@ def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> Ht
             "differs": evidence.differs(evaluation, measure, found.now, found.currency),
             "stored": wording.fraction(measure, stored_of(stored, found.currency), money),
             "score_url": wording.score_url(evaluation),
-            **shown,
+            **listed(request, found, evaluation, measure, money),
             "data_as_of": evaluation.computed_at,
         },
     )
@@ -273,17 +268,20 @@ def listed(
     request: HttpRequest, found: row_tables.Chosen, evaluation: Evaluation, measure: str, money: bool
 ) -> dict[str, Any]:
     """One page of the rows, for either page that lists rows behind a number."""
-    paginator = Paginator(found.rows, PAGE)
+    paginator = Paginator(row_tables.with_objections(found.rows, request.user), PAGE)
     paginator.count = found.count
     page = paginator.get_page(request.GET.get("page"))
     return {
         "part": found.part,
         "tabs": tabs(request, measure, found),
         "head": found.table.head(money),
-        "page": page,
         "rows": [
-            found.table.cells(row, evaluation.factory, money) | {"exclusion": exclusion}
-            for row, exclusion in row_tables.with_exclusion(page.object_list, request.user)
+            found.table.cells(row, evaluation.factory, money)
+            | {
+                "exclusion": row_tables.exclusion_link(row, request.user),
+                "dispute": row_tables.dispute_link(row, evaluation.factory, request.user),
+            }
+            for row in page.object_list
         ],
         "together": found.together(evaluation, measure, money),
         "explained": row_tables.WHY.get(found.part, ""),
