@@ -231,15 +231,20 @@ class CalendarException(models.Model):
 
 
 class WorkingDay(models.Model):
-    """One open day of a calendar with its running number, kept by triggers; day arithmetic is a look-up in it."""
+    """One open day of a calendar with its running number; day arithmetic is a look-up in it.
 
-    calendar = models.ForeignKey(WorkingCalendar, models.CASCADE, related_name="working_days")
+    Only triggers write it, 16,000 rows for a calendar; a foreign key would check each of them at every change.
+    """
+
+    pk = models.CompositePrimaryKey("calendar", "day")
+    calendar = models.ForeignKey(
+        WorkingCalendar, models.CASCADE, related_name="working_days", db_index=False, db_constraint=False
+    )
     day = models.DateField()
     ordinal = models.IntegerField()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["calendar", "day"], name="one_working_day"),
             models.UniqueConstraint(fields=["calendar", "ordinal"], name="one_working_ordinal"),
         ]
 

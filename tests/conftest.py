@@ -69,7 +69,14 @@ def pytest_unconfigure(config):
     for_whole_run.close()
 
 
+# The longest files begin first, so that at the end none is left to run alone on its worker.
+LONGEST = [
+    f"test_{name}.py" for name in ("story", "rollups", "headers", "dev", "every_number", "authorization", "isolation")
+]
+
+
 def pytest_collection_modifyitems(config, items):
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
     if config.getoption("markexpr") or os.environ.get("TEST_ALL") or any("::" in arg for arg in config.args):
         return
     soaks = [item for item in items if item.get_closest_marker("soak")]

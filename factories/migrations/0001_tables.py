@@ -162,14 +162,13 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='WorkingDay',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('calendar', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='working_days', to='factories.workingcalendar')),
+                ('pk', models.CompositePrimaryKey('calendar', 'day', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('calendar', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='working_days', to='factories.workingcalendar')),
                 ('day', models.DateField()),
                 ('ordinal', models.IntegerField()),
             ],
             options={
                 'constraints': [
-                    models.UniqueConstraint(fields=('calendar', 'day'), name='one_working_day'),
                     models.UniqueConstraint(fields=('calendar', 'ordinal'), name='one_working_ordinal')],
             },
         ),

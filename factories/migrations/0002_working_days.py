@@ -1,26 +1,39 @@
-"""The function that numbers the working days of a calendar, and of those that build on it; triggers call it."""
+"""The function that numbers the working days of a calendar and of those that build on it, from the first that changed."""
 
 from django.db import migrations
 
 CREATE = """
 CREATE FUNCTION factories_rebuild_working_days(which bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    concerned bigint[] := ARRAY(SELECT id FROM factories_workingcalendar WHERE id = which OR base_id = which);
+    one bigint;
+    open_days date[];
+    first_changed date;
 BEGIN
-    DELETE FROM factories_workingday WHERE calendar_id = which OR calendar_id = ANY (concerned);
-    INSERT INTO factories_workingday (calendar_id, day, ordinal)
-    WITH counted AS (
-        SELECT DISTINCT ON (c.id, e.day) c.id AS calendar_id, e.day, e.is_open
-        FROM factories_workingcalendar c JOIN factories_calendarexception e ON e.calendar_id IN (c.id, c.base_id)
-        WHERE c.id = ANY (concerned)
-        ORDER BY c.id, e.day, (e.calendar_id = c.id) DESC, (e.source = '') DESC
-    )
-    SELECT c.id, d.day, row_number() OVER (PARTITION BY c.id ORDER BY d.day)
-    FROM factories_workingcalendar c
-    CROSS JOIN (SELECT DATE '1999-12-01' + n AS day FROM generate_series(0, 22400) AS n) AS d
-    LEFT JOIN counted e ON e.calendar_id = c.id AND e.day = d.day
-    WHERE c.id = ANY (concerned)
-      AND COALESCE(e.is_open, NOT (extract(isodow FROM d.day)::smallint = ANY (c.weekend)));
+    DELETE FROM factories_workingday
+    WHERE calendar_id = which AND NOT EXISTS (SELECT FROM factories_workingcalendar WHERE id = which);
+    FOR one IN SELECT id FROM factories_workingcalendar WHERE id = which OR base_id = which LOOP
+        open_days := ARRAY(
+            SELECT d.day
+            FROM factories_workingcalendar c
+            CROSS JOIN (SELECT DATE '1999-12-01' + n AS day FROM generate_series(0, 22400) AS n) AS d
+            LEFT JOIN (
+                SELECT DISTINCT ON (x.day) x.day, x.is_open
+                FROM factories_calendarexception x
+                JOIN factories_workingcalendar o ON o.id = one AND x.calendar_id IN (o.id, o.base_id)
+                ORDER BY x.day, (x.calendar_id = one) DESC, (x.source = '') DESC
+            ) AS e ON e.day = d.day
+            WHERE c.id = one AND COALESCE(e.is_open, NOT (extract(isodow FROM d.day)::smallint = ANY (c.weekend)))
+            ORDER BY d.day
+        );
+        SELECT min(COALESCE(n.day, w.day)) INTO first_changed
+        FROM unnest(open_days) WITH ORDINALITY AS n (day, ordinal)
+        FULL JOIN (SELECT day, ordinal FROM factories_workingday WHERE calendar_id = one) AS w ON w.day = n.day
+        WHERE w.ordinal IS DISTINCT FROM n.ordinal;
+        CONTINUE WHEN first_changed IS NULL;
+        DELETE FROM factories_workingday WHERE calendar_id = one AND day >= first_changed;
+        INSERT INTO factories_workingday (calendar_id, day, ordinal)
+        SELECT one, n.day, n.ordinal FROM unnest(open_days) WITH ORDINALITY AS n (day, ordinal) WHERE n.day >= first_changed;
+    END LOOP;
 END $$;
 """
 
