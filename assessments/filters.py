@@ -11,21 +11,24 @@ from django.utils.translation import gettext_lazy as _
 
 from assessments.models import Grade
 from assessments.scorecards import GRADES_WORST_FIRST, STATES_WORST_FIRST, Standing
+from factories.widgets import LongSelect
 
 STATES = [("breach", _("Breach")), ("watch", _("Watch")), ("ok", _("On target")), ("no_data", _("Too few data"))]
 
 
 class FactoryFilter(forms.Form):
     q = forms.CharField(label=_("Name or code"), required=False, max_length=80)
-    grade = forms.ChoiceField(label=_("Grade"), required=False, choices=[("", _("Every grade")), *Grade.choices])
-    status = forms.ChoiceField(label=_("Now"), required=False, choices=[("", _("Every state")), *STATES])
-    country = forms.ChoiceField(label=_("Country"), required=False)
-    category = forms.ChoiceField(label=_("Category"), required=False)
+    grade = forms.ChoiceField(
+        label=_("Grade"), required=False, choices=[("", _("Every grade")), *Grade.choices], widget=LongSelect
+    )
+    status = forms.ChoiceField(
+        label=_("Now"), required=False, choices=[("", _("Every state")), *STATES], widget=LongSelect
+    )
+    country = forms.ChoiceField(label=_("Country"), required=False, widget=LongSelect)
+    category = forms.ChoiceField(label=_("Category"), required=False, widget=LongSelect)
 
-    def __init__(
-        self, data: QueryDict, countries: Sequence[tuple], categories: Sequence[tuple], auto_id: str = "id_%s"
-    ):
-        super().__init__(data, auto_id=auto_id)
+    def __init__(self, data: QueryDict, countries: Sequence[tuple], categories: Sequence[tuple]):
+        super().__init__(data)
         self.fields["country"].choices = [("", _("Every country")), *countries]
         self.fields["category"].choices = [("", _("Every category")), *categories]
 

@@ -4,15 +4,16 @@ import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import Case, Count, F, IntegerField, JSONField, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
-from django.db.models.fields.json import KT
-from django.db.models.functions import Coalesce, TruncMonth
+from django.db import connection
+from django.db.models import Case, F, JSONField, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models.functions import TruncMonth
 
 from assessments import wording
 from assessments.figures import closed_months, month_end
-from assessments.models import Breach, Evaluation, Grade
+from assessments.kept import Kept
+from assessments.models import Evaluation, Grade
 from factories.models import Factory
 from production.models import FactoryDay
 
@@ -20,13 +21,26 @@ NOT_RATED = Grade.NOT_RATED.value
 GRADES_WORST_FIRST = ["failing", "passing", "not_rated", "good", "excellent"]
 STATES_WORST_FIRST = ["breach", "watch", "no_data", "ok"]
 MONTHS = 12
+kept: Kept[dict[str, Any]] = Kept(2_000)  # of evaluations, about ten kilobytes each
+
+
+class Listed(NamedTuple):
+    """What a list says of a factory itself; `category` is the code of its category."""
+
+    pk: int
+    code: str
+    name: str
+    city: str
+    country: str
+    category: str
+    category_name: str
 
 
 @dataclass(slots=True)
 class Standing:
     """One factory's published grade, its state now, its numbers, and its open breaches."""
 
-    factory: Factory
+    factory: Listed
     open_breaches: int
     evaluation: int | None = None  # of which the numbers are
     grade: str = NOT_RATED
@@ -48,76 +62,108 @@ class Standing:
         return Decimal(measure["rate"])
 
 
-def newest(kind: str) -> Subquery:
-    """The newest evaluation of a kind of the outer factory, as a whole; reads one entry of the index."""
-    found = Evaluation.objects.filter(factory=OuterRef("pk"), category__isnull=True, kind=kind)
-    return Subquery(found.order_by("-category_id", "-as_of", "-revision").values("id")[:1])
-
-
-def open_breach_count() -> Coalesce:
-    counted = (
-        Breach.objects.live()
-        .filter(factory=OuterRef("pk"))
-        .order_by()
-        .values("factory")
-        .annotate(n=Count("id"))
-        .values("n")
-    )
-    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+# The newest judgements are nearly always of the newest day or month there is, which one look into the index finds for all
+# factories at once; only for a factory without one it is looked for. Of live ones those older than its night say nothing.
+NEWEST = """
+WITH last AS (SELECT
+    (SELECT max(as_of) FROM assessments_evaluation WHERE kind = 'night') AS night,
+    (SELECT max(as_of) FROM assessments_evaluation WHERE kind = 'month') AS month),
+lives AS (SELECT DISTINCT ON (factory_id) factory_id, id FROM assessments_evaluation
+    WHERE kind = 'live' AND category_id IS NULL AND as_of >= (SELECT night FROM last)
+    ORDER BY factory_id, as_of DESC, revision DESC),
+nights AS (SELECT DISTINCT ON (factory_id) factory_id, id FROM assessments_evaluation
+    WHERE kind = 'night' AND category_id IS NULL AND as_of = (SELECT night FROM last) ORDER BY factory_id, revision DESC),
+months AS (SELECT DISTINCT ON (factory_id) factory_id, id FROM assessments_evaluation
+    WHERE kind = 'month' AND category_id IS NULL AND as_of = (SELECT month FROM last) ORDER BY factory_id, revision DESC),
+breaches AS (SELECT factory_id, count(*) AS n FROM assessments_breach
+    WHERE state IN ('open', 'acknowledged', 'escalated') GROUP BY factory_id)
+SELECT f.id, f.code, f.name, f.city, f.country, c.code, c.name, COALESCE(b.n, 0),
+    COALESCE(l.id, CASE WHEN n.id IS NULL THEN {newest_live} END), COALESCE(n.id, {newest_night}), COALESCE(m.id, {newest_month})
+FROM factories_factory f
+JOIN factories_category c ON c.id = f.category_id
+LEFT JOIN lives l ON l.factory_id = f.id
+LEFT JOIN nights n ON n.factory_id = f.id
+LEFT JOIN months m ON m.factory_id = f.id
+LEFT JOIN breaches b ON b.factory_id = f.id
+WHERE f.id IN ({chosen})
+ORDER BY f.code
+"""
+NEWEST_OF_ONE = (
+    "(SELECT e.id FROM assessments_evaluation e WHERE e.factory_id = f.id AND e.kind = '{kind}' AND e.category_id IS NULL "
+    "ORDER BY e.category_id DESC, e.as_of DESC, e.revision DESC LIMIT 1)"
+)
 
 
 def standings(factories: QuerySet[Factory]) -> list[Standing]:
-    """Where each of the factories stands. Two queries, however many factories."""
-    rows = factories.select_related("category").annotate(
-        live_id=newest("live"), night_id=newest("night"), month_id=newest("month"), breach_count=open_breach_count()
-    )
-    rows = list(rows)
-    ids = [pk for row in rows for pk in (row.live_id, row.night_id, row.month_id) if pk]
-    found = {row["id"]: row for row in _slim(ids)}
-    return [_standing(row, found) for row in rows]
+    """Where each of the factories stands. Two queries, however many factories; one where all was read before."""
+    chosen, values = factories.order_by().values("pk").query.sql_with_params()
+    alone = {f"newest_{kind}": NEWEST_OF_ONE.format(kind=kind) for kind in ("live", "night", "month")}
+    with connection.cursor() as cursor:
+        cursor.execute(NEWEST.format(chosen=chosen, **alone), values)
+        rows = cursor.fetchall()
+    found = _slim([pk for row in rows for pk in row[8:] if pk])
+    return [_standing(Listed(*row[:7]), row[7], *map(found.get, row[8:])) for row in rows]
 
 
-def _slim(ids: Sequence[int]) -> QuerySet:
+def _slim(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """What a list needs of evaluations: the measures of the newest day, only the grade of a month."""
-    measures = Case(When(kind="month", then=Value(None, JSONField())), default=F("measures"), output_field=JSONField())
-    return (
-        Evaluation.objects.filter(id__in=ids)
-        .order_by()
-        .values(
-            "id", "kind", "as_of", "computed_at", "score", "raw_grade", "published_grade", "is_carried", found=measures
+    found = kept.known(ids)
+    if len(found) < len(ids):
+        measures = Case(
+            When(kind="month", then=Value(None, JSONField())), default=F("measures"), output_field=JSONField()
         )
-    )
+        rows = (
+            Evaluation.objects.filter(id__in=[pk for pk in ids if pk not in found])
+            .order_by()
+            .values(
+                "id",
+                "kind",
+                "as_of",
+                "computed_at",
+                "score",
+                "raw_grade",
+                "published_grade",
+                "is_carried",
+                found=measures,
+            )
+        )
+        read = {row["id"]: row | {"status": wording.overall(row["found"] or {})} for row in rows}
+        kept.add(read)
+        found |= read
+    return found
 
 
-def _standing(factory: Factory, found: dict[int, dict]) -> Standing:
-    standing = Standing(factory, factory.breach_count)
-    month = found.get(factory.month_id)
+def _standing(factory: Listed, breaches: int, live: dict | None, night: dict | None, month: dict | None) -> Standing:
+    standing = Standing(factory, breaches)
     if month:
         standing.grade = month["published_grade"] or NOT_RATED
         standing.is_carried, standing.graded_on = month["is_carried"], month["as_of"]
-    days = [found[pk] for pk in (factory.live_id, factory.night_id) if pk in found]
+    days = [day for day in (live, night) if day]
     if days:
         now = max(days, key=lambda row: (row["as_of"], row["computed_at"]))
         standing.evaluation, standing.measures = now["id"], now["found"] or {}
         standing.score, standing.as_of, standing.projected = now["score"], now["as_of"], now["raw_grade"]
         standing.computed_at = now["computed_at"]
-        standing.status = wording.overall(standing.measures)
+        standing.status = now["status"]
     return standing
 
 
-def with_trend(standings: Sequence[Standing], day: datetime.date, measure: str = "otif") -> Sequence[Standing]:
-    """Adds the rate of a measure at the end of each of the last twelve months. One query."""
+TREND = """
+SELECT DISTINCT ON (factory_id, as_of) factory_id, as_of, otif_rate FROM assessments_evaluation
+WHERE factory_id = ANY(%s) AND kind = 'month' AND category_id IS NULL AND as_of = ANY(%s)
+ORDER BY factory_id, as_of, revision DESC
+"""
+
+
+def with_trend(standings: Sequence[Standing], day: datetime.date) -> Sequence[Standing]:
+    """Adds the rate on time in full at the end of each of the last twelve months. One query."""
     ends = closed_months(day, MONTHS)
     place = {end: i for i, end in enumerate(ends)}
-    rows = (
-        month_ends([s.factory.pk for s in standings], ends)
-        .values("factory_id", "as_of")
-        .annotate(rate=KT(f"measures__{measure}__rate"), enough=KT(f"measures__{measure}__sufficient"))
-    )
     trends: dict[int, list[Decimal | None]] = {s.factory.pk: [None] * len(ends) for s in standings}
-    for row in rows:
-        if row["rate"] is not None and row["enough"] == "true":
-            trends[row["factory_id"]][place[row["as_of"]]] = Decimal(row["rate"])
+    with connection.cursor() as cursor:
+        cursor.execute(TREND, [list(trends), ends])
+        for factory, as_of, rate in cursor.fetchall():
+            trends[factory][place[as_of]] = rate
     for standing in standings:
         standing.trend = trends[standing.factory.pk]
     return standings

@@ -9,9 +9,10 @@ from django import forms
 from django.db.models import DateField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, QueryDict
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from factories.models import Factory
+from factories.widgets import LongSelect
 from production.codes import tidy
 from production.models import Inspection, LineOutcome, OrderLine, Product, PurchaseOrder, Site
 
@@ -105,10 +106,7 @@ class ListFilters(forms.Form):
         label=gettext_lazy("Order, product, factory"), required=False, max_length=80,
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
     )  # fmt: skip
-    factory = forms.ModelChoiceField(
-        Factory.objects.none(), label=gettext_lazy("Factory"), required=False, to_field_name="code",
-        empty_label=gettext_lazy("All"),
-    )  # fmt: skip
+    factory = forms.TypedChoiceField(label=gettext_lazy("Factory"), required=False, widget=LongSelect, empty_value=None)
 
     def __init__(self, query: QueryDict, user):
         super().__init__(query)
@@ -117,7 +115,10 @@ class ListFilters(forms.Form):
 
     def offer_to(self, user):
         """Only choices that this person may know of."""
-        self.fields["factory"].queryset = Factory.objects.visible_to(user).order_by("name").distinct()
+        named = Factory.objects.visible_to(user).order_by("name", "code").values_list("code", "name", "pk").distinct()
+        keys = {code: (name, pk) for code, name, pk in named}
+        self.fields["factory"].choices = [("", gettext("All")), *((code, name) for code, (name, _) in keys.items())]
+        self.fields["factory"].coerce = lambda code: keys[code][1]
 
     def chosen(self) -> dict[str, Any]:
         return {name: value for name, value in self.cleaned_data.items() if value}
@@ -146,7 +147,7 @@ class DeliveryFilters(DayRangeFilters):
     DAY = "received_on"
     site = forms.ModelChoiceField(
         Site.objects.all(), label=gettext_lazy("Site"), required=False, to_field_name="code",
-        empty_label=gettext_lazy("All"),
+        empty_label=gettext_lazy("All"), widget=LongSelect,
     )  # fmt: skip
     timing = forms.ChoiceField(
         label=gettext_lazy("On time?"), required=False,
@@ -163,7 +164,7 @@ class DeliveryFilters(DayRangeFilters):
         chosen = self.cleaned_data
         rows = self.between(deliveries)
         if chosen.get("factory"):
-            rows = rows.filter(factory=chosen["factory"])
+            rows = rows.filter(factory_id=chosen["factory"])
         if chosen.get("site"):
             rows = rows.filter(site=chosen["site"])
         if chosen.get("timing") == "late":
@@ -187,7 +188,7 @@ class InspectionFilters(DayRangeFilters):
         chosen = self.cleaned_data
         rows = self.between(inspections)
         if chosen.get("factory"):
-            rows = rows.filter(factory=chosen["factory"])
+            rows = rows.filter(factory_id=chosen["factory"])
         if chosen.get("verdict"):
             rows = rows.filter(verdict=chosen["verdict"])
         if text := chosen.get("q"):
@@ -225,7 +226,7 @@ class OrderFilters(ListFilters):
         first_due = outcomes.order_by("due_on").values("due_on")[:1]
         rows = orders.annotate(next_due=Coalesce(Subquery(first_due), Value(FAR), output_field=DateField()))
         if chosen.get("factory"):
-            rows = rows.filter(factory=chosen["factory"])
+            rows = rows.filter(factory_id=chosen["factory"])
         if self.chosen_state == self.LATE:
             rows = rows.filter(Exists(outcomes.late()))
         elif self.chosen_state != self.ALL:

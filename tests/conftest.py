@@ -61,6 +61,7 @@ def pytest_configure(config):
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STATIC_ROOT = None  # else every client looks through all that a demo collected there
     # Inherited by a parallel worker it would set Django up there before this file has chosen the Redis database.
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 

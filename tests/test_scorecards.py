@@ -135,7 +135,7 @@ def test_unknown_values_come_last_whichever_way_a_column_is_sorted(company):
 
 def test_the_state_now_is_the_newest_evaluation_and_the_grade_the_newest_month(company):
     factory = Factory.objects.get(code="LATE-1")
-    standing = next(s for s in scorecards.standings(Factory.objects.all()) if s.factory == factory)
+    standing = next(s for s in scorecards.standings(Factory.objects.all()) if s.factory.pk == factory.pk)
     night = Evaluation.objects.get(factory=factory, kind="night")
     month = Evaluation.objects.filter(factory=factory, kind="month").order_by("-as_of").first()
     assert (standing.score, standing.as_of) == (night.score, night.as_of)

@@ -3,6 +3,8 @@
 import pgtrigger
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from assessments.models.policies import Policy
@@ -74,6 +76,17 @@ class Evaluation(models.Model):
     published_grade = models.CharField(max_length=20, choices=Grade, blank=True, help_text="Month evaluations only.")
     is_carried = models.BooleanField(default=False)
     evidence_on = models.JSONField(default=dict, help_text="Per measure: the last day with a counted record.")
+    otif_rate = models.GeneratedField(
+        expression=models.Case(
+            models.When(
+                measures__otif__sufficient=True,
+                then=Cast(KT("measures__otif__rate"), models.DecimalField(max_digits=11, decimal_places=10)),
+            )
+        ),
+        output_field=models.DecimalField(null=True, max_digits=11, decimal_places=10),
+        db_persist=True,
+        help_text="As the measures have it where the data are enough: for drawing many without reading them.",
+    )
     digest = models.CharField(max_length=64)
     code_version = models.CharField(max_length=20)
     computed_at = models.DateTimeField(default=timezone.now, db_default=models.functions.Now())

@@ -8,10 +8,12 @@ from django.db.models import F
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from assessments import charts, early_warning, windows, wording
 from assessments.figures import closed_months, month_name, percent
+from assessments.kept import Kept
 from assessments.models import Evaluation
 from assessments.scorecards import MONTHS, Card
 from production.models import Inspection, LotOutcome
@@ -20,10 +22,18 @@ LOTS = 25
 HEAD = ("Month", "Rate", "Counted from", "90% interval", "State")
 
 
+kept_trends: Kept[list[dict[str, Any]]] = Kept(300)  # of one page, about 50 kilobytes each
+kept_lots: Kept[dict[str, Any]] = Kept(300)
+
+
 def trends(card: Card, day: datetime.date, shown: Evaluation, with_money: bool) -> list[dict[str, Any]]:
     """One chart per measure over the last twelve months, the worst measure first."""
     ends = closed_months(day, MONTHS)
-    return [trend(card, name, ends, shown, with_money) for name in wording.worst_first(shown)]
+    months = tuple(card.months[end].pk if end in card.months else None for end in ends)
+    return kept_trends.get(
+        (get_language(), card.factory.code, shown.pk, ends[-1], months, with_money),
+        lambda: [trend(card, name, ends, shown, with_money) for name in wording.worst_first(shown)],
+    )
 
 
 def trend(card: Card, name: str, ends: list[datetime.date], shown: Evaluation, with_money: bool) -> dict[str, Any]:
@@ -118,9 +128,13 @@ def lots(factory: Any, last: datetime.date) -> dict[str, Any] | None:
         .order_by("inspected_on", "lot_id")
         .values_list("lot__code", "inspection_id", "inspected_on", F("critical") + F("major"), "inspected")
     )
-    found = every[-LOTS:]
-    if len(found) < 2:
+    if len(every) < 2:
         return None
+    return kept_lots.get((get_language(), tuple(every)), lambda: draw_lots(every))
+
+
+def draw_lots(every: list[tuple]) -> dict[str, Any]:
+    found = every[-LOTS:]
     limits = early_warning.limits([(bad, inspected) for *_rest, bad, inspected in found])
     drawn = [
         charts.Lot(code, bad / inspected, _("%(bad)s of %(all)s") % {"bad": bad, "all": inspected})

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -17,6 +17,7 @@ from assessments import scorecards, wording
 from assessments.charts import sparkline
 from assessments.figures import country_name, points
 from assessments.filters import FactoryFilter, heading, link, sort
+from assessments.kept import Kept
 from assessments.scorecards import GRADES_WORST_FIRST, Standing
 from assessments.templatetags.pills import pill
 from assessments.views.csvs import csv_answer
@@ -24,8 +25,7 @@ from assessments.views.entrance import BUSINESS, open_to, today
 from factories.models import Factory
 
 PAGE = 50
-ROWS_KEPT = 2_000  # about two kilobytes each
-drawn: dict[tuple, SafeString] = {}
+drawn: Kept[SafeString] = Kept(2_000)  # about two kilobytes each
 HEADS = [
     ("name", gettext_lazy("Factory"), "", ""),
     ("grade", gettext_lazy("Grade"), "", ""),
@@ -44,17 +44,20 @@ HEADS = [
 def factory_list(request: HttpRequest) -> HttpResponse:
     """Which factories are bad, and is it getting worse?"""
     visible = Factory.objects.visible_to(request.user)
-    options = list(visible.order_by().values_list("country", "category__code", "category__name").distinct())
-    countries = sorted({(code, country_name(code)) for code, _code, _name in options}, key=lambda pair: pair[1])
-    categories = sorted({(code, name) for _country, code, name in options}, key=lambda pair: pair[1])
+    every = scorecards.standings(visible)
+    places = {(s.factory.country, s.factory.category, s.factory.category_name) for s in every}
+    countries = sorted({(code, country_name(code)) for code, _code, _name in places}, key=lambda pair: pair[1])
+    categories = sorted({(code, name) for _country, code, name in places}, key=lambda pair: pair[1])
     form = FactoryFilter(request.GET, countries, categories)
     chosen = form.chosen
-    found = visible.search(chosen.get("q", "").strip())
-    if "country" in chosen:
-        found = found.filter(country=chosen["country"])
-    if "category" in chosen:
-        found = found.filter(category__code=chosen["category"])
-    every = scorecards.standings(found)
+    if text := chosen.get("q", "").strip():
+        named = set(visible.search(text).order_by().values_list("pk", flat=True))
+        every = [s for s in every if s.factory.pk in named]
+    every = [
+        s
+        for s in every
+        if chosen.get("country") in (None, s.factory.country) and chosen.get("category") in (None, s.factory.category)
+    ]
     grades = Counter(standing.grade for standing in every)
     shown = [s for s in every if chosen.get("grade") in (None, s.grade) and chosen.get("status") in (None, s.status)]
     shown = sort(shown, request.GET.get("o", ""))
@@ -67,12 +70,18 @@ def factory_list(request: HttpRequest) -> HttpResponse:
         heading(name, label, params, css, first) if name else {"label": label, "css": css}
         for name, label, css, first in HEADS
     ]
+    clear_url = reverse("factory_list")
+    drawn_filter = render_to_string(
+        "assessments/parts/factory_filter.html",
+        {"form": form, "chosen": chosen, "order": request.GET.get("o", ""), "clear_url": clear_url},
+    )
     return render(
         request,
         "assessments/factory_list.html",
         {
             "form": form,
-            "slim_form": FactoryFilter(request.GET, countries, categories, "slim_%s"),
+            "filter": drawn_filter,
+            "slim_filter": mark_safe(drawn_filter.replace('="id_', '="slim_')),  # the same again, with ids of its own
             "chosen": len(chosen),
             "heads": heads if request.user.sees_breaches() else heads[:-1],
             "rows": table(page.object_list, request.user.sees_breaches()),
@@ -91,7 +100,7 @@ def factory_list(request: HttpRequest) -> HttpResponse:
                 if grades[grade]
             ],
             "csv_url": link(params, format="csv", page=None),
-            "clear_url": reverse("factory_list"),
+            "clear_url": clear_url,
             "prev_url": link(params, page=page.previous_page_number()) if page.has_previous() else None,
             "next_url": link(params, page=page.next_page_number()) if page.has_next() else None,
             "page_text": _("%(first)s–%(last)s of %(total)s")
@@ -143,11 +152,7 @@ def kept_row(s: Standing, low: float, with_breaches: bool) -> SafeString:
         get_language(), s.factory.code, s.factory.name, s.factory.city, s.factory.country, s.evaluation, s.grade,
         tuple(s.trend), low, s.open_breaches, with_breaches,
     )  # fmt: skip
-    if shown not in drawn:
-        if len(drawn) >= ROWS_KEPT:
-            drawn.clear()
-        drawn[shown] = row(s, low, with_breaches)
-    return drawn[shown]
+    return drawn.get(shown, lambda: row(s, low, with_breaches))
 
 
 def row(s: Standing, low: float, with_breaches: bool) -> SafeString:
@@ -189,7 +194,7 @@ def factory_csv(standings: list[Standing], with_breaches: bool) -> HttpResponse:
             s.factory.code,
             s.factory.name,
             s.factory.country,
-            s.factory.category.code,
+            s.factory.category,
             s.grade,
             s.status,
             s.score,

@@ -4,20 +4,23 @@ import datetime
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, Q, Sum
+from django.db import connection
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from assessments import control, projection, windows, wording
 from assessments.figures import count, points
 from assessments.judgement import sums_of
+from assessments.kept import Kept
 from assessments.models import Evaluation, Grade, Policy
-from assessments.projection import Basis, Outlook, Step
+from assessments.projection import Basis, Outlook, Projected, Step
 from assessments.scorecards import Card
-from assessments.window_sums import COUNTS, MONEY, Asked, Found
+from assessments.window_sums import COUNTS, MONEY, WHOLE, Asked, Found
 from factories.models import Factory
-from production.models import FactoryDay
 
+kept_outlooks: Kept[Outlook] = Kept(1_000)
+kept_projections: Kept[Projected] = Kept(2_000)
 HISTORY_DAYS = 200  # how far back the grade before is looked for, as where a month is published
 
 
@@ -48,37 +51,49 @@ class Sums:
         return sums_of(self.asked, Found(counts, money))
 
 
+# Written out: the same by the query builder takes as long to build as the database needs to answer it.
+SUMS = """
+SELECT category_id, currency, {trends}, {longer} FROM production_factoryday
+WHERE factory_id = %(factory)s AND day BETWEEN %(first)s AND %(last)s AND family <> 'cycle'
+GROUP BY category_id, currency
+""".format(
+    trends=", ".join(
+        f"SUM({column}) FILTER (WHERE day BETWEEN %({when}_first)s AND LEAST(%({when}_last)s, %({until})s))::bigint AS {name}_{when}"
+        for when in ("now", "before")
+        for name, column, until in (
+            ("units", "units_inspected", "shown"), ("bad", "units_critical + units_major", "shown"),
+            ("due", "lines", "shown_due"), ("late", "lines - otif", "shown_due"),
+        )
+    ),
+    longer=", ".join(
+        f"SUM({name}) FILTER (WHERE day BETWEEN %(longer_first)s AND %(longer_last)s "
+        f"AND (family <> 'delivery' OR day <= %(longer_due)s)){'::bigint' if name in WHOLE else ''} AS {name}"
+        for name in (*COUNTS, *MONEY)
+    ),
+)  # fmt: skip
+
+
 def sums(factory: Factory, shown: Evaluation, now: Evaluation | None) -> Sums:
     """The two windows of the trend at the day shown, and the longer window at the newest day. One query."""
-    last = shown.as_of
-    due_last = datetime.date.fromisoformat(shown.measures["otif"]["last"])
-    current = windows.rolling(last, windows.GRADE_DAYS)
-    spans = {"now": current, "before": windows.before(current)}
-    wanted = {
-        f"{name}_{when}": Sum(expression, filter=Q(day__range=(span.first, min(span.last, until))))
-        for when, span in spans.items()
-        for name, expression, until in (
-            ("units", F("units_inspected"), last), ("bad", F("units_critical") + F("units_major"), last),
-            ("due", F("lines"), due_last), ("late", F("lines") - F("otif"), due_last),
-        )
+    current = windows.rolling(shown.as_of, windows.GRADE_DAYS)
+    before = windows.before(current)
+    days = {
+        "shown": shown.as_of, "shown_due": datetime.date.fromisoformat(shown.measures["otif"]["last"]),
+        "now_first": current.first, "now_last": current.last,
+        "before_first": before.first, "before_last": before.last,
+        "longer_first": None, "longer_last": None, "longer_due": None,
     }  # fmt: skip
-    first, asked = spans["before"].first, None
+    first, last, asked = before.first, shown.as_of, None
     if now:
         longer = windows.rolling(now.as_of, now.policy.fallback_days)
         due = datetime.date.fromisoformat(now.measures["otif"]["last"])
         asked = Asked(factory.pk, None, longer.first, longer.last, due)
-        inside = Q(day__range=(longer.first, longer.last)) & (~Q(family=FactoryDay.Family.DELIVERY) | Q(day__lte=due))
-        wanted |= {name: Sum(name, filter=inside) for name in (*COUNTS, *MONEY)}
+        days |= {"longer_first": longer.first, "longer_last": longer.last, "longer_due": due}
         first, last = min(first, longer.first), max(last, longer.last)
-    rows = (
-        FactoryDay.objects.filter(factory=factory)
-        .between(first, last)
-        .exclude(family=FactoryDay.Family.CYCLE)
-        .order_by()
-        .values("category_id", "currency")
-        .annotate(**wanted)
-    )
-    return Sums(list(rows), asked)
+    with connection.cursor() as cursor:
+        cursor.execute(SUMS, {"factory": factory.pk, "first": first, "last": last, **days})
+        names = [column.name for column in cursor.description]
+        return Sums([dict(zip(names, row, strict=True)) for row in cursor.fetchall()], asked)
 
 
 def arrows(found: Sums) -> dict[str, str]:
@@ -102,7 +117,7 @@ def arrow(name: str, trend: control.Trend) -> str:
 def outlook(card: Card, found: Sums) -> dict[str, Any]:
     """The projected grade for the page, and one or two sentences of what would lift it."""
     basis = _basis(card.factory, card.now, found)
-    seen = projection.outlook(basis)
+    seen = kept_outlooks.get(_key(basis), lambda: projection.outlook(basis))
     judged = seen.now.judged
     return {
         "projected": seen.now.grade,
@@ -184,7 +199,7 @@ def _basis(factory: Factory, now: Evaluation, found: Sums) -> Basis:
     gating = [
         f"{name}:{row.category.code}"
         for row in of_categories.values()
-        for name, measure in projection.project(_of(row, row.category, found)).judged.measures.items()
+        for name, measure in _projected(_of(row, row.category, found)).judged.measures.items()
         if measure["status"] == "breach"
     ]
     before = tuple(
@@ -193,6 +208,19 @@ def _basis(factory: Factory, now: Evaluation, found: Sums) -> Basis:
         if row.kind == Evaluation.Kind.MONTH
     )
     return _of(whole, factory.category, found, tuple(gating), before)
+
+
+def _projected(basis: Basis) -> Projected:
+    return kept_projections.get(_key(basis), lambda: projection.project(basis))
+
+
+def _key(basis: Basis) -> tuple:
+    """All that a basis says."""
+    category = basis.category
+    return (
+        repr(basis.windows), basis.policy.pk, category.pk, category.code, category.is_soft, basis.as_of, basis.supplied,
+        basis.gating, repr(basis.before),
+    )  # fmt: skip
 
 
 def _of(row: Evaluation, category: Any, found: Sums, gating: tuple[str, ...] = (), before: tuple = ()) -> Basis:

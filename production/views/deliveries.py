@@ -24,6 +24,9 @@ from production.wording import amount, day, days, moment
 UNDO_WITHIN = datetime.timedelta(minutes=10)
 HEAD = ["Delivery", "Factory code", "Factory", "Order", "Line", "Product code", "Product", "Kind", "Quantity", "Unit",
         "Received on", "Site", "Due", "Last day on time", "Days late", "Condition", "Lot", "Document"]  # fmt: skip
+SHOWN = ["kind", "quantity", "received_on", "condition", "site", "line__number", "line__order__number",
+         "line__order__factory__name", "line__product__name", "line__product__unit", "line__outcome__due_on",
+         "line__outcome__limit_on"]  # fmt: skip
 
 
 @require_safe
@@ -32,9 +35,9 @@ def delivery_list(request):
     filters = DeliveryFilters(request.GET, request.user)
     found = filters.apply(Delivery.objects.visible_to(request.user).with_line().select_related("line__outcome"))
     if request.GET.get("format") in FORMATS:
-        newest = found.newest_first().iterator(chunk_size=2000)
+        newest = found.select_related("lot").newest_first().iterator(chunk_size=2000)
         return export(request.GET["format"], "deliveries", HEAD, map(_cells, newest))
-    page = page_of(found, request, key="received_on", newest_first=True)
+    page = page_of(found.only(*SHOWN), request, key="received_on", newest_first=True)
     context = {
         "filters": filters,
         "rows": [_row(delivery) for delivery in page.rows],
@@ -89,7 +92,7 @@ def _cells(delivery):
 @require_safe
 @readers_only
 def delivery_detail(request, pk):
-    delivery = get_object_or_404(Delivery.objects.visible_to(request.user).with_line(), pk=pk)
+    delivery = get_object_or_404(Delivery.objects.visible_to(request.user).with_everything(), pk=pk)
     receipt = delivery.reverses or delivery
     line = with_facts(OrderLine.objects.all()).get(pk=delivery.line_id)
     where = standing(line)
@@ -188,7 +191,7 @@ def may_undo(user, delivery, now) -> bool:
 @order_writers_only
 def delivery_undo(request, pk):
     """Takes a delivery back with a reversal; the delivery itself stays on record."""
-    delivery = get_object_or_404(Delivery.objects.visible_to(request.user).with_line(), pk=pk)
+    delivery = get_object_or_404(Delivery.objects.visible_to(request.user).with_everything(), pk=pk)
     now = timezone.now()
     if not may_undo(request.user, delivery, now):
         messages.error(request, _("The ten minutes are over. Correct the delivery instead."))
@@ -207,7 +210,7 @@ def delivery_undo(request, pk):
 def delivery_take_back(request, pk):
     """Takes a delivery back without another in its place: it was logged on the wrong line, or never came."""
     delivery = get_object_or_404(
-        Delivery.objects.visible_to(request.user).with_line(), pk=pk, kind=Delivery.Kind.RECEIPT
+        Delivery.objects.visible_to(request.user).with_everything(), pk=pk, kind=Delivery.Kind.RECEIPT
     )
     form = TakeBackForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
