@@ -3,6 +3,7 @@
 `./dev test` starts PostgreSQL and Redis; a bare `pytest` starts its own here. There are no stand-ins for either.
 """
 
+import gc
 import io
 import os
 import secrets
@@ -58,6 +59,8 @@ CHROMIUM_ARGUMENTS = [
 
 def pytest_configure(config):
     from django.conf import settings
+
+    gc.set_threshold(100_000, 50, 100)  # looking for garbage as often as usual took a twelfth of the time
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
@@ -156,6 +159,14 @@ def shipped_policy(request):
 
         request.getfixturevalue("transactional_db")
         make.shipped_policy()
+
+
+@pytest.fixture
+def plain_templates(monkeypatch):
+    """Templates drawn as in production. In tests each one keeps its context too: a sixth of the time of a thousand pages."""
+    from django.template import Template
+
+    monkeypatch.setattr(Template, "_render", lambda template, context: template.nodelist.render(context))
 
 
 # Mail

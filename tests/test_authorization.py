@@ -11,7 +11,7 @@ from tests.authorization import READERS, RULES, TABLE, answered, checksums, craw
 
 DOCS = Path(settings.BASE_DIR) / "docs" / "authorization.md"
 WRITERS = [rule for rule in RULES if rule.writes]
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("plain_templates")]
 OWN_ACCOUNT = ("account_", "mfa_", "usersessions_")
 ALLOWED = {"200", "302", "303", "422"}
 

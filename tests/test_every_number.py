@@ -231,6 +231,7 @@ def walk(reader, evaluation):
     return followed
 
 
+@pytest.mark.usefixtures("plain_templates")
 def test_every_number_of_the_newest_scores_opens_exactly_its_rows(manager):
     opened = set()
     for evaluation in newest("live"):
@@ -250,6 +251,7 @@ def test_every_number_of_a_night_opens_its_rows_or_says_that_they_have_changed(m
         assert walk(manager, evaluation) > 0
 
 
+@pytest.mark.usefixtures("plain_templates")
 def test_every_fraction_of_the_newest_month_is_what_its_rows_add_up_to(manager):
     """Both numbers against the file of all rows of the denominator; earlier months stand on the scorecards below."""
     for evaluation in newest("month"):

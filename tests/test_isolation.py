@@ -23,7 +23,7 @@ from tests.authorization import (
     undone,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("plain_templates")]
 OURS = ("accounts", "assessments", "factories", "notifications", "production", "stores")
 QUANTITIES = [f"{CANARY_QUANTITY}", f"{CANARY_QUANTITY:,}", f"{CANARY_QUANTITY:,}".replace(",", "\u202f")]
 # Texts that bear no word of a factory, and why.
