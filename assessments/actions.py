@@ -2,7 +2,6 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
@@ -10,6 +9,7 @@ from django.utils import timezone
 
 from assessments import messages
 from assessments.models import Action, ActionStep, Breach
+from assessments.workflow import BOSSES, OURS, Move, open_moves, table
 from factories.models import Factory
 from production.errors import BadInput
 
@@ -20,28 +20,12 @@ PLAN_DAYS = 14  # an improvement plan is due so many days after the grade was pu
 LONGEST_DAYS = 730
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One thing that may happen to an action: from which states, to which, who does it, whether words are needed."""
-
-    name: str
-    sources: frozenset[str]
-    target: str
-    roles: frozenset[str]
-    needs_note: bool = True
-
-
-OURS = frozenset({"manager", "buyer", "admin"})
-BOSSES = frozenset({"manager", "admin"})
-MOVES = {
-    move.name: move
-    for move in (
-        Move("answer", frozenset({State.ASKED}), State.ANSWERED, OURS | {"contact"}),
-        Move("confirm", frozenset({State.ANSWERED, State.ASKED}), State.DONE, OURS, needs_note=False),
-        Move("return", frozenset({State.ANSWERED}), State.ASKED, OURS),
-        Move("drop", frozenset({State.ASKED, State.ANSWERED}), State.DROPPED, BOSSES),
-    )
-}
+MOVES = table(
+    Move("answer", frozenset({State.ASKED}), State.ANSWERED, OURS | {"contact"}, needs_note=True),
+    Move("confirm", frozenset({State.ANSWERED, State.ASKED}), State.DONE, OURS),
+    Move("return", frozenset({State.ANSWERED}), State.ASKED, OURS, needs_note=True),
+    Move("drop", frozenset({State.ASKED, State.ANSWERED}), State.DROPPED, BOSSES, needs_note=True),
+)
 
 
 def ask(
@@ -65,7 +49,7 @@ def ask(
 
 def moves_for(action: Action, user: Any) -> list[Move]:
     """What this person may do with the action now."""
-    return [move for move in MOVES.values() if action.state in move.sources and user.role in move.roles]
+    return open_moves(MOVES, action.state, user)
 
 
 def move(action: Action, name: str, user: Any, note: str = "") -> bool:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from assessments import messages
 from assessments.lifecycle import Rules, Seen, Standing, step
 from assessments.models import Breach, BreachStep, Evaluation, Measure, Policy
+from production.laws import law
 from production.models import Dispute
 
 TENANT = "main"
@@ -290,7 +291,7 @@ def _insert(breaches: Sequence[Breach]) -> dict[str, Breach]:
             with transaction.atomic():
                 breach.save(force_insert=True)
         except IntegrityError as refused:  # opened between the look and the insert; any other law is a bug of ours
-            if getattr(getattr(refused.__cause__, "diag", None), "constraint_name", "") != "one_live_breach_per_key":
+            if law(refused) != "one_live_breach_per_key":
                 raise
             continue
         made[breach.key] = breach

@@ -1,7 +1,6 @@
 """From a reconciliation to money: a claim is made, sent, accepted or disputed, and settled or waived."""
 
 import datetime
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -11,6 +10,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
 
 from assessments import messages
 from assessments.models import Claim, ClaimStep
+from assessments.workflow import BOSSES, OURS, Move, open_moves, table
 from production.errors import BadInput
 from production.models import MaterialMovement, MaterialOutcome
 from production.reconcile import minor_unit, settle
@@ -19,35 +19,19 @@ from production.rollup_sums import half_up
 State = Claim.State
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One thing that may happen to a claim: from which states, to which, who does it, and whether it needs a reason."""
-
-    name: str
-    sources: frozenset[str]
-    target: str
-    roles: frozenset[str]
-    needs_reason: bool = False
-
-
-OURS = frozenset({"manager", "buyer", "admin"})
-BOSSES = frozenset({"manager", "admin"})
-MOVES = {
-    move.name: move
-    for move in (
-        Move("send", frozenset({State.DRAFT, State.DISPUTED}), State.SENT, OURS),
-        Move("accept", frozenset({State.SENT, State.DISPUTED}), State.ACCEPTED, OURS | {"contact"}),
-        Move("dispute", frozenset({State.SENT}), State.DISPUTED, frozenset({"contact"}), needs_reason=True),
-        Move(
-            "waive",
-            frozenset({State.DRAFT, State.SENT, State.DISPUTED, State.ACCEPTED}),
-            State.WAIVED,
-            BOSSES,
-            needs_reason=True,
-        ),
-        Move("settle", frozenset({State.ACCEPTED}), State.SETTLED, OURS),
-    )
-}
+MOVES = table(
+    Move("send", frozenset({State.DRAFT, State.DISPUTED}), State.SENT, OURS),
+    Move("accept", frozenset({State.SENT, State.DISPUTED}), State.ACCEPTED, OURS | {"contact"}),
+    Move("dispute", frozenset({State.SENT}), State.DISPUTED, frozenset({"contact"}), needs_note=True),
+    Move(
+        "waive",
+        frozenset({State.DRAFT, State.SENT, State.DISPUTED, State.ACCEPTED}),
+        State.WAIVED,
+        BOSSES,
+        needs_note=True,
+    ),
+    Move("settle", frozenset({State.ACCEPTED}), State.SETTLED, OURS),
+)
 
 
 def claimable() -> QuerySet[MaterialOutcome]:
@@ -109,7 +93,7 @@ def movements(outcome: MaterialOutcome) -> dict[str, Decimal]:
 
 def moves_for(claim: Claim, user: Any) -> list[Move]:
     """What this person may do with the claim now."""
-    return [move for move in MOVES.values() if claim.state in move.sources and user.role in move.roles]
+    return open_moves(MOVES, claim.state, user)
 
 
 def move(claim: Claim, name: str, user: Any, note: str = "", **facts: Any) -> bool:
@@ -119,7 +103,7 @@ def move(claim: Claim, name: str, user: Any, note: str = "", **facts: Any) -> bo
     `settlement_currency` with its frozen `settlement_rate`: the unrounded charge is converted and rounded once (MAT-10).
     """
     wanted = MOVES[name]
-    if wanted.needs_reason and not note.strip():
+    if wanted.needs_note and not note.strip():
         raise BadInput("Say why.", "note")
     if name == "settle":
         facts = _settlement(claim, **facts)

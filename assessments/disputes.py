@@ -9,6 +9,7 @@ from accounts.models import User
 from assessments import messages
 from production import exclusions
 from production.errors import BadInput
+from production.laws import law
 from production.models import Delivery, Dispute, Exclusion, Lot, OrderLine, OrderMaterial
 
 State = Dispute.State
@@ -36,7 +37,7 @@ def raise_dispute(subject: Row, user: User, reason: str) -> Dispute:
             messages.dispute_raised(made)
             return made
     except IntegrityError as refused:
-        if getattr(getattr(refused.__cause__, "diag", None), "constraint_name", "") != f"one_open_dispute_per_{name}":
+        if law(refused) != f"one_open_dispute_per_{name}":
             raise
         raise BadInput("This row is disputed already.") from refused
 

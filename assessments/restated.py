@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from assessments.evaluations import publication
+from assessments.evaluations import HISTORY, publication
 from assessments.models import Evaluation, Policy
-
-BACK = datetime.timedelta(days=200)  # how far back the months count that a publication looks at
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ def republished(
                 "is_carried": month.would_carry,
             }
             for month in reversed(made)
-            if month.as_of >= as_of - BACK
+            if month.as_of >= as_of - HISTORY
         ]
         made.append(Month(factory, as_of, first, newest, *publication(newest, policies[newest.policy], before)))
     return made

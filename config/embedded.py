@@ -30,7 +30,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = BASE_DIR / "var"
 NAME = "plumbline"
 NEW_DATA, KEPT_DATA = 500_000_000, 100_000_000  # free bytes without which the servers are not started
-THROWAWAY_POSTGRES = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "2GB"}
+THROWAWAY_POSTGRES = {
+    "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "2GB", "autovacuum": "off",
+}  # fmt: skip
 
 
 class EmbeddedError(Exception):

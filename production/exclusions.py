@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from production.errors import BadInput
+from production.laws import law
 from production.models import Exclusion, Lot, OrderLine, OrderMaterial
 
 State = Exclusion.State
@@ -30,7 +31,7 @@ def propose(subject: OrderLine | Lot | OrderMaterial, user: User, reason: str, e
                 **{name: subject},
             )  # fmt: skip
     except IntegrityError as refused:
-        if _law(refused) != f"one_standing_exclusion_per_{name}":
+        if law(refused) != f"one_standing_exclusion_per_{name}":
             raise
         raise BadInput("There is already an exclusion of this row.") from refused
 
@@ -97,7 +98,3 @@ def _move(exclusion: Exclusion, source: State, **facts: object) -> Exclusion:
             setattr(found, name, value)
         found.save(update_fields=list(facts))
     return found
-
-
-def _law(refused: IntegrityError) -> str:
-    return getattr(getattr(refused.__cause__, "diag", None), "constraint_name", "") or ""

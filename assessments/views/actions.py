@@ -17,9 +17,8 @@ from assessments.action_forms import AskForm, StepForm
 from assessments.figures import day
 from assessments.filters import link
 from assessments.models import Action, Breach
-from assessments.views.claims import who
 from assessments.views.csvs import csv_answer
-from assessments.views.entrance import STAFF, factory_or_404, open_to, today
+from assessments.views.entrance import STAFF, factory_or_404, open_to, today, who
 from production.errors import BadInput
 
 PAGE = 50

@@ -14,14 +14,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.models import User
 from assessments import claims as ledger
 from assessments import pdf
 from assessments.claim_forms import EvidenceForm, MoveForm, SettleForm
 from assessments.figures import day, money, percent, quantity
 from assessments.filters import link
 from assessments.models import Claim
-from assessments.views.entrance import STAFF, open_to, today
+from assessments.views.entrance import STAFF, open_to, today, who
 from production.errors import BadInput
 from production.models import MaterialOutcome, OrderMaterial
 from production.supplies import beyond_allowance
@@ -187,8 +186,8 @@ def _show(request: HttpRequest, claim: Claim, form: Any = None, asked: str = "")
         if move.name == "settle":
             mine = mine or SettleForm(initial={"settled_on": today(), "settlement_currency": claim.currency})
         else:
-            mine = mine or MoveForm(needs_reason=move.needs_reason)
-        moves.append({"name": move.name, "word": WORDS[move.name], "form": mine, "needs_reason": move.needs_reason})
+            mine = mine or MoveForm(needs_reason=move.needs_note)
+        moves.append({"name": move.name, "word": WORDS[move.name], "form": mine, "needs_reason": move.needs_note})
     steps = [
         {"what": STEPS.get(step.what, step.what), "by": who(step.by, request.user), "at": step.at, "note": step.note}
         for step in claim.steps.select_related("by")
@@ -205,12 +204,6 @@ def _show(request: HttpRequest, claim: Claim, form: Any = None, asked: str = "")
         "form": form,
     }
     return render(request, "assessments/claim_detail.html", context, status=422 if form is not None else 200)
-
-
-def who(person: User, reader: User) -> str:
-    """Who made a step; a factory contact reads only the names of its own side."""
-    ours = person.role != User.Role.CONTACT
-    return _("the seller") if ours and reader.role == User.Role.CONTACT else str(person)
 
 
 def _settlement(claim: Claim) -> str:
@@ -233,9 +226,7 @@ def claim_move(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     wanted = ledger.MOVES[name]
     if request.user.role not in wanted.roles:
         return render(request, "403.html", status=403)
-    form: Any = (
-        SettleForm(request.POST) if name == "settle" else MoveForm(request.POST, needs_reason=wanted.needs_reason)
-    )
+    form: Any = SettleForm(request.POST) if name == "settle" else MoveForm(request.POST, needs_reason=wanted.needs_note)
     if form.is_valid():
         try:
             done = ledger.move(claim, name, request.user, **form.cleaned_data)

@@ -16,9 +16,8 @@ from assessments import disputes as rules
 from assessments.dispute_forms import DECLINED, SET_ASIDE, UPHELD, AnswerForm, DisputeForm
 from assessments.figures import day, percent, quantity
 from assessments.filters import link
-from assessments.views.claims import who
 from assessments.views.csvs import csv_answer
-from assessments.views.entrance import BUSINESS, STAFF, open_to
+from assessments.views.entrance import BUSINESS, STAFF, open_to, who
 from factories.models import Factory
 from production import codes
 from production.errors import BadInput

@@ -1,4 +1,4 @@
-"""Who may come in, and what day it is: the first lines of every view of this floor."""
+"""Who may come in, what day it is, and whose names are read: what the views of this floor share."""
 
 import datetime
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from factories.models import Factory
@@ -50,3 +51,9 @@ def factory_or_404(user: User, code: str, **annotations: Any) -> Factory:
 def sees_money(user: User) -> bool:
     """Amounts of money: for those who see prices, and for a contact, whose pages hold the own factory only."""
     return user.sees_prices() or user.role == User.Role.CONTACT
+
+
+def who(person: User, reader: User) -> str:
+    """Who made a step; a factory contact reads only the names of its own side."""
+    ours = person.role != User.Role.CONTACT
+    return _("the seller") if ours and reader.role == User.Role.CONTACT else str(person)

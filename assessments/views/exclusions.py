@@ -17,9 +17,8 @@ from assessments.exclusion_forms import NoteForm, ProposeForm
 from assessments.figures import day, money, percent
 from assessments.filters import link
 from assessments.models import Evaluation
-from assessments.views.claims import who
 from assessments.views.csvs import csv_answer
-from assessments.views.entrance import BUSINESS, STAFF, open_to, sees_money, today
+from assessments.views.entrance import BUSINESS, STAFF, open_to, sees_money, today, who
 from production import exclusions as rules
 from production.errors import BadInput
 from production.models import Exclusion, Lot, OrderLine, OrderMaterial

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from assessments import control, projection, windows, wording
+from assessments.evaluations import HISTORY
 from assessments.figures import count, points
 from assessments.judgement import sums_of
 from assessments.kept import Kept
@@ -21,7 +22,6 @@ from factories.models import Factory
 
 kept_outlooks: Kept[Outlook] = Kept(1_000)
 kept_projections: Kept[Projected] = Kept(2_000)
-HISTORY_DAYS = 200  # how far back the grade before is looked for, as where a month is published
 
 
 @dataclass(slots=True)
@@ -183,7 +183,7 @@ def grade_name(step: Step) -> str:
 
 def _basis(factory: Factory, now: Evaluation, found: Sums) -> Basis:
     """What the month rules would judge today; one query for the sums of the day, of its categories, and the months."""
-    since = now.as_of - datetime.timedelta(days=HISTORY_DAYS)
+    since = now.as_of - HISTORY
     wanted = (
         Q(pk=now.pk)
         | Q(category__isnull=False, kind=now.kind, as_of=now.as_of)

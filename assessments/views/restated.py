@@ -18,9 +18,8 @@ from assessments.filters import link
 from assessments.late_edits import Edit
 from assessments.models import Evaluation, Grade
 from assessments.restated import Month
-from assessments.views.claims import who
 from assessments.views.csvs import csv_answer
-from assessments.views.entrance import BUSINESS, open_to, sees_money
+from assessments.views.entrance import BUSINESS, open_to, sees_money, who
 from factories.models import Factory
 
 PAGE = 50
