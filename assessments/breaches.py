@@ -125,14 +125,15 @@ def _review_rates(evaluations: Sequence[Evaluation], night: bool) -> list[tuple[
     standing = _latest_by_key({item.key for item in found})
     happened: list[tuple[Breach, str]] = []
     changed: list[Breach] = []
+    new: list[Breach] = []
     for item in found:
         breach = standing.get(item.key)
         before = _standing(breach)
         after, what = step(before, item.seen, _rules(item.evaluation.policy))
         if what in ("opened", "reopened"):
             fresh = _opened(item, after, breach if what == "reopened" else None)
-            if fresh is None:
-                continue
+            if what == "opened":
+                new.append(fresh)
             standing[item.key] = fresh
             happened.append((fresh, what))
         elif breach is not None and before.is_live:
@@ -141,7 +142,9 @@ def _review_rates(evaluations: Sequence[Evaluation], night: bool) -> list[tuple[
                 changed.append(breach)
             if what:
                 happened.append((breach, what))
-    if changed:
+    lost = {breach.key for breach in new} - set(_insert(new))
+    happened = [(breach, what) for breach, what in happened if breach.key not in lost]
+    if changed := [breach for breach in changed if breach.pk]:
         Breach.objects.bulk_update(
             changed,
             ["state", "severity", "ok_streak", "stepped_on", "evidence_on", "value", "limit", "latest", "resolved_on", "resolved_at",
@@ -244,7 +247,8 @@ def _rules(policy: Policy) -> Rules:
     )
 
 
-def _opened(item: Found, after: Standing, again: Breach | None) -> Breach | None:
+def _opened(item: Found, after: Standing, again: Breach | None) -> Breach:
+    """A new breach, which is still to be inserted, or the one that opens again, saved."""
     breach = again or Breach(
         key=item.key, factory=item.evaluation.factory, category=item.evaluation.category, measure=item.measure,
         opened_on=item.seen.on, opened_by=item.evaluation,
@@ -257,8 +261,7 @@ def _opened(item: Found, after: Standing, again: Breach | None) -> Breach | None
     _value(breach, item)
     if again:
         breach.save()
-        return breach
-    return _insert([breach]).get(breach.key)
+    return breach
 
 
 def _apply(breach: Breach, after: Standing, item: Found) -> None:
@@ -282,20 +285,24 @@ def _twelve(value: Fraction | None) -> Decimal | None:
 
 
 def _insert(breaches: Sequence[Breach]) -> dict[str, Breach]:
-    """Inserts; one whose key is live already, through another worker, is left out."""
-    made = {}
-    for breach in breaches:
-        if Breach.objects.live().filter(key=breach.key).exists():
-            continue
-        try:
-            with transaction.atomic():
-                breach.save(force_insert=True)
-        except IntegrityError as refused:  # opened between the look and the insert; any other law is a bug of ours
-            if law(refused) != "one_live_breach_per_key":
-                raise
-            continue
-        made[breach.key] = breach
-    return made
+    """Inserts all at once; one whose key is live already, through another worker, is left out."""
+    if not breaches:
+        return {}
+    live = set(Breach.objects.live().filter(key__in=[breach.key for breach in breaches]).values_list("key", flat=True))
+    new = [breach for breach in breaches if breach.key not in live]
+    try:
+        with transaction.atomic():
+            Breach.objects.bulk_create(new)
+    except IntegrityError as refused:  # opened between the look and the insert; any other law is a bug of ours
+        if law(refused) != "one_live_breach_per_key":
+            raise
+        for breach in breaches:
+            breach.pk = None
+        if len(breaches) == 1:
+            return {}
+        half = len(breaches) // 2
+        return _insert(breaches[:half]) | _insert(breaches[half:])
+    return {breach.key: breach for breach in new}
 
 
 EVENTS = """

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Case, F, JSONField, Q, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import TruncMonth
@@ -96,7 +97,10 @@ NEWEST_OF_ONE = (
 
 def standings(factories: QuerySet[Factory]) -> list[Standing]:
     """Where each of the factories stands. Two queries, however many factories; one where all was read before."""
-    chosen, values = factories.order_by().values("pk").query.sql_with_params()
+    try:
+        chosen, values = factories.order_by().values("pk").query.sql_with_params()
+    except EmptyResultSet:
+        return []
     alone = {f"newest_{kind}": NEWEST_OF_ONE.format(kind=kind) for kind in ("live", "night", "month")}
     with connection.cursor() as cursor:
         cursor.execute(NEWEST.format(chosen=chosen, **alone), values)

@@ -139,7 +139,7 @@ def _is_most(cursor: Any, seen: dict[str, list[int]]) -> bool:
     if touched < 5_000 and not coarse:
         return False
     cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = 'production_orderline'::regclass")
-    return bool(touched > max(cursor.fetchone()[0], 20_000) // 4)
+    return bool(touched > max(cursor.fetchone()[0], 20_000) // 25)
 
 
 def _rebuild_all(cursor: Any, done: Rebuilt) -> Rebuilt:

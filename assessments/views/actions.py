@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
@@ -17,6 +17,7 @@ from assessments.action_forms import AskForm, StepForm
 from assessments.figures import day
 from assessments.filters import link
 from assessments.models import Action, Breach
+from assessments.views import lists
 from assessments.views.csvs import csv_answer
 from assessments.views.entrance import STAFF, factory_or_404, open_to, today, who
 from production.errors import BadInput
@@ -62,9 +63,7 @@ def action_list(request: HttpRequest) -> HttpResponse:
         visible = visible.filter(factory__code__iexact=code)
     state = request.GET.get("state", "live")
     state = state if state in STATES else "live"
-    counts = visible.order_by().aggregate(
-        **{name: Count("pk", filter=q) if q else Count("pk") for name, (_word, q) in STATES.items()}
-    )
+    counts = lists.counts(visible, STATES)
     found = visible.filter(STATES[state][1]).select_related("factory")
     found = found.order_by("due_on", "pk") if state == "live" else found.order_by("-due_on", "-pk")
     if request.GET.get("format") == "csv":
@@ -78,16 +77,9 @@ def action_list(request: HttpRequest) -> HttpResponse:
         "rows": [row(action) for action in page],
         "state": state,
         "code": code,
-        "tabs": [
-            {
-                "label": word, "url": link(request.GET, state=name, page=None), "current": name == state,
-                "count": counts[name],
-            }
-            for name, (word, _q) in STATES.items()
-        ],
+        "tabs": lists.tabs(request.GET, ((name, word) for name, (word, _q) in STATES.items()), state, counts),
         "csv_url": link(request.GET, format="csv", page=None),
-        "prev_url": link(request.GET, page=page.previous_page_number()) if page.has_previous() else "",
-        "next_url": link(request.GET, page=page.next_page_number()) if page.has_next() else "",
+        **lists.pager(request.GET, page),
     }  # fmt: skip
     return render(request, "assessments/action_list.html", context)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Case, Count, Q, QuerySet, When
+from django.db.models import Case, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from assessments import breach_wording, wording
 from assessments import breaches as life
-from assessments import wording
 from assessments.figures import day
-from assessments.filters import link
 from assessments.forms import AcknowledgeForm, ResolveForm
 from assessments.models import Breach, BreachStep
+from assessments.views import lists
 from assessments.views.account import safe_next
 from assessments.views.entrance import POLICY, STAFF, open_to, today
 from factories.models import Factory
@@ -76,35 +76,27 @@ def breach_list(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("factory", "").replace("\0", "").strip()
     if asked:
         visible = visible.filter(factory__code__iexact=asked)
-    counts = visible.order_by().aggregate(
-        **{name: Count("pk", filter=q) if q else Count("pk") for name, (_word, q) in STATES.items()}
-    )
+    counts = lists.counts(visible, STATES)
     found = with_names(visible.filter(STATES[state][1]))
     found = found.order_by("-resolved_at", "-pk") if state == "resolved" else pressing(found)
     paginator = Paginator(found, PAGE)
     paginator.count = counts[state]
     page = paginator.get_page(request.GET.get("page"))
-    params = request.GET
     return render(
         request,
         "assessments/breach_list.html",
         {
-            "rows": [wording.breach_row(breach) for breach in page.object_list],
+            "rows": [breach_wording.row(breach) for breach in page.object_list],
             "state": state,
             "asked": asked,
             "counts": counts,
-            "tabs": [
-                {
-                    "label": word,
-                    "url": link(params, state=name, page=None),
-                    "current": name == state,
-                    "count": counts[name],
-                }
-                for name, (word, _q) in STATES.items()
-                if name != "live" or state == "live"
-            ],
-            "prev_url": link(params, page=page.previous_page_number()) if page.has_previous() else None,
-            "next_url": link(params, page=page.next_page_number()) if page.has_next() else None,
+            "tabs": lists.tabs(
+                request.GET,
+                ((name, word) for name, (word, _q) in STATES.items() if name != "live" or state == "live"),
+                state,
+                counts,
+            ),
+            **lists.pager(request.GET, page),
             "page_text": _("%(first)s–%(last)s of %(total)s")
             % {"first": page.start_index(), "last": page.end_index(), "total": paginator.count}
             if paginator.num_pages > 1
@@ -131,7 +123,7 @@ def breach_detail(request: HttpRequest, pk: int) -> HttpResponse:
 def page(
     request: HttpRequest, breach: Breach, acknowledge: AcknowledgeForm, resolve: ResolveForm, status: int = 200
 ) -> HttpResponse:
-    row = wording.breach_row(breach)
+    row = breach_wording.row(breach)
     if breach.order:
         breach.order.factory = breach.factory
     return render(
@@ -185,7 +177,7 @@ def judged(breach: Breach) -> dict[str, Any]:
     }[breach.event]
     values = {"number": breach.order.number, "day": day(breach.opened_on), "lot": breach.lot.code if breach.lot else ""}
     return {
-        "sentence": " ".join(filter(None, [words % values, _sentence(wording.arrival(breach))])),
+        "sentence": " ".join(filter(None, [words % values, _sentence(breach_wording.arrival(breach))])),
         "rows_url": breach.order.get_absolute_url(),
         "rows_text": _("Order %(number)s") % values,
     }
@@ -222,7 +214,7 @@ def breach_acknowledge(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(
             request,
             _("Acknowledged: %(what)s, %(name)s.")
-            % {"what": wording.breach_title(breach), "name": breach.factory.name},
+            % {"what": breach_wording.title(breach), "name": breach.factory.name},
         )
     elif breach.acknowledged_by:
         messages.info(request, _("%(name)s had already acknowledged this.") % {"name": breach.acknowledged_by})
@@ -240,7 +232,7 @@ def breach_resolve(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return page(request, breach, AcknowledgeForm(), form, status=422)
     if life.resolve(breach, request.user, form.cleaned_data["reason"], today()):
-        messages.success(request, _("Resolved: %(what)s.") % {"what": wording.breach_title(breach)})
+        messages.success(request, _("Resolved: %(what)s.") % {"what": breach_wording.title(breach)})
         return HttpResponseRedirect(reverse("breach_list"))
     messages.warning(
         request, _("Not resolved: it is over already, or the latest figures still prove the limit broken.")

@@ -18,8 +18,8 @@ from assessments import claims as ledger
 from assessments import pdf
 from assessments.claim_forms import EvidenceForm, MoveForm, SettleForm
 from assessments.figures import day, money, percent, quantity
-from assessments.filters import link
 from assessments.models import Claim
+from assessments.views import lists
 from assessments.views.entrance import STAFF, open_to, today, who
 from production.errors import BadInput
 from production.models import MaterialOutcome, OrderMaterial
@@ -83,15 +83,11 @@ def claim_list(request: HttpRequest) -> HttpResponse:
             }
             for total in ledger.totals(visible)
         ],
-        "tabs": [
-            {"label": word, "url": link(request.GET, state=name, page=None), "current": name == state}
-            for name, word in tabs
-        ],
+        "tabs": lists.tabs(request.GET, tabs, state),
         "waiting": [_waiting(outcome) for outcome in waiting],
         "ahead": [_ahead(supplied) for supplied in ahead[:AHEAD]],
         "ahead_more": len(ahead) > AHEAD,
-        "prev_url": link(request.GET, page=page.previous_page_number()) if page.has_previous() else "",
-        "next_url": link(request.GET, page=page.next_page_number()) if page.has_next() else "",
+        **lists.pager(request.GET, page),
     }
     return render(request, "assessments/claim_list.html", context)
 

@@ -22,6 +22,7 @@ from assessments.figures import NONE, count, country_name, day, month_name, perc
 from assessments.filters import FactoryFilter, link
 from assessments.models import Policy
 from assessments.models.policies import Thresholds
+from assessments.views import lists
 from assessments.views.entrance import open_to, today
 from assessments.views.outlook import arrow
 from assessments.windows import GRADE_DAYS, Window, closed_month, rolling
@@ -99,8 +100,7 @@ def narrow(request: HttpRequest, every: list[Factory], chosen: dict[str, str]) -
 def paging(request: HttpRequest, page: Page) -> dict[str, Any]:
     values = {"first": page.start_index(), "last": page.end_index(), "total": page.paginator.count}
     return {
-        "prev_url": link(request.GET, page=page.previous_page_number()) if page.has_previous() else None,
-        "next_url": link(request.GET, page=page.next_page_number()) if page.has_next() else None,
+        **lists.pager(request.GET, page),
         "page_text": _("%(first)s–%(last)s of %(total)s") % values if page.paginator.num_pages > 1 else "",
     }
 

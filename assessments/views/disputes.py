@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
@@ -16,6 +16,7 @@ from assessments import disputes as rules
 from assessments.dispute_forms import DECLINED, SET_ASIDE, UPHELD, AnswerForm, DisputeForm
 from assessments.figures import day, percent, quantity
 from assessments.filters import link
+from assessments.views import lists
 from assessments.views.csvs import csv_answer
 from assessments.views.entrance import BUSINESS, STAFF, open_to, who
 from factories.models import Factory
@@ -57,9 +58,7 @@ def dispute_list(request: HttpRequest) -> HttpResponse:
         visible = visible.filter(factory__code__iexact=code)
     state = request.GET.get("state", "open")
     state = state if state in STATES else "open"
-    counts = visible.aggregate(
-        **{name: Count("pk", filter=q) if q else Count("pk") for name, (_w, q) in STATES.items()}
-    )
+    counts = lists.counts(visible, STATES)
     found = visible.filter(STATES[state][1]).with_subject().order_by("-pk")
     if request.GET.get("format") == "csv":
         return csv_answer(f"disputes-{state}", HEAD, (cells(each, request.user) for each in found.iterator()))
@@ -71,16 +70,9 @@ def dispute_list(request: HttpRequest) -> HttpResponse:
         "factories": [{"code": each.code, "name": each.name, "chosen": each.code == code.upper()} for each in factories],
         "code": code,
         "state": state,
-        "tabs": [
-            {
-                "label": word, "url": link(request.GET, state=name, page=None), "current": name == state,
-                "count": counts[name],
-            }
-            for name, (word, _q) in STATES.items()
-        ],
+        "tabs": lists.tabs(request.GET, ((name, word) for name, (word, _q) in STATES.items()), state, counts),
         "csv_url": link(request.GET, format="csv", page=None),
-        "prev_url": link(request.GET, page=page.previous_page_number()) if page.has_previous() else "",
-        "next_url": link(request.GET, page=page.next_page_number()) if page.has_next() else "",
+        **lists.pager(request.GET, page),
     }  # fmt: skip
     return render(request, "assessments/dispute_list.html", context)
 

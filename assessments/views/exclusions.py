@@ -17,6 +17,7 @@ from assessments.exclusion_forms import NoteForm, ProposeForm
 from assessments.figures import day, money, percent
 from assessments.filters import link
 from assessments.models import Evaluation
+from assessments.views import lists
 from assessments.views.csvs import csv_answer
 from assessments.views.entrance import BUSINESS, STAFF, open_to, sees_money, today, who
 from production import exclusions as rules
@@ -61,18 +62,11 @@ def exclusion_list(request: HttpRequest) -> HttpResponse:
     context = {
         "rows": [row(each, request.user) for each in page],
         "code": code,
-        "tabs": [
-            {
-                "label": word, "url": link(request.GET, state=name, page=None), "current": name == state,
-                "count": counts[name],
-            }
-            for name, word in states
-        ],
+        "tabs": lists.tabs(request.GET, states, state, counts),
         "csv_url": link(request.GET, format="csv", page=None),
         "all_url": link(request.GET, state="all", page=None),
         "every_url": link(request.GET, factory=None, page=None),
-        "prev_url": link(request.GET, page=page.previous_page_number()) if page.has_previous() else "",
-        "next_url": link(request.GET, page=page.next_page_number()) if page.has_next() else "",
+        **lists.pager(request.GET, page),
     }  # fmt: skip
     return render(request, "assessments/exclusion_list.html", context)
 

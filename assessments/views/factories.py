@@ -20,6 +20,7 @@ from assessments.filters import FactoryFilter, heading, link, sort
 from assessments.kept import Kept
 from assessments.scorecards import GRADES_WORST_FIRST, Standing
 from assessments.templatetags.pills import pill
+from assessments.views import lists
 from assessments.views.csvs import csv_answer
 from assessments.views.entrance import BUSINESS, open_to, today
 from factories.models import Factory
@@ -101,8 +102,7 @@ def factory_list(request: HttpRequest) -> HttpResponse:
             ],
             "csv_url": link(params, format="csv", page=None),
             "clear_url": clear_url,
-            "prev_url": link(params, page=page.previous_page_number()) if page.has_previous() else None,
-            "next_url": link(params, page=page.next_page_number()) if page.has_next() else None,
+            **lists.pager(request.GET, page),
             "page_text": _("%(first)s–%(last)s of %(total)s")
             % {"first": page.start_index(), "last": page.end_index(), "total": len(shown)}
             if len(shown) > PAGE

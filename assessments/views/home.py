@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
-from assessments import charts, four_eyes, scorecards, wording
+from assessments import breach_wording, charts, four_eyes, scorecards, wording
 from assessments.figures import count, day, percent, points, quantity
 from assessments.models import Breach, Evaluation, Policy
 from assessments.scorecards import GRADES_WORST_FIRST, Month, Standing
@@ -199,14 +199,14 @@ def breaches(user: User) -> dict[str, Any]:
     """Breaches that wait for somebody to acknowledge them."""
     waiting = Breach.objects.visible_to(user).filter(state__in=[Breach.State.OPEN, Breach.State.ESCALATED])
     found = with_names(pressing(waiting))
-    rows = [wording.breach_row(breach) for breach in found[:BREACHES]]
+    rows = [breach_wording.row(breach) for breach in found[:BREACHES]]
     return {"rows": rows, "count": len(rows) if len(rows) < BREACHES else waiting.count()}
 
 
 def in_hand(user: User) -> list[dict[str, Any]]:
     """The breaches that somebody acknowledged last, with who has them."""
     found = Breach.objects.visible_to(user).filter(state=Breach.State.ACKNOWLEDGED).order_by("-acknowledged_at")
-    return [wording.breach_row(breach) for breach in with_names(found)[:IN_HAND]]
+    return [breach_wording.row(breach) for breach in with_names(found)[:IN_HAND]]
 
 
 def lines(user: User, late: bool) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from assessments.filters import link
 from assessments.late_edits import Edit
 from assessments.models import Evaluation, Grade
 from assessments.restated import Month
+from assessments.views import lists
 from assessments.views.csvs import csv_answer
 from assessments.views.entrance import BUSINESS, open_to, sees_money, who
 from factories.models import Factory
@@ -77,8 +78,7 @@ def grades(request: HttpRequest, factories: dict[int, Factory], context: dict[st
         "only_url": link(request.GET, only="grade", page=None),
         "all_count": len(found),
         "only_count": sum(month.other_grade for month in found),
-        "prev_url": link(request.GET, page=page.previous_page_number()) if page.has_previous() else "",
-        "next_url": link(request.GET, page=page.next_page_number()) if page.has_next() else "",
+        **lists.pager(request.GET, page),
     }
     return render(request, "assessments/restated.html", context)
 

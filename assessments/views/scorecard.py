@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
-from assessments import evidence, scorecards, wording
+from assessments import breach_wording, evidence, scorecards, wording
 from assessments.figures import count, country_name, day, points, quantity
 from assessments.models import Breach, Evaluation, Watch
 from assessments.scorecards import Card
@@ -199,7 +199,7 @@ def line_row(row: LineOutcome, factory: Factory) -> dict[str, Any]:
 
 def open_breaches(user: User, factory: Factory) -> list[dict[str, Any]]:
     found = with_names(pressing(Breach.objects.visible_to(user).live().filter(factory=factory)))
-    return [wording.breach_row(breach) for breach in found[:BREACHES]]
+    return [breach_wording.row(breach) for breach in found[:BREACHES]]
 
 
 def running_orders(user: User, factory: Factory) -> list[dict[str, Any]]:
