@@ -84,8 +84,12 @@ def settle() -> list[Dispute]:
         waiting = (
             Dispute.objects.open().filter(exclusion__isnull=False).exclude(exclusion__state=Exclusion.State.PROPOSED)
         )
+        # Nearly always none: to join what a dispute may be about takes longer than to judge a factory.
+        ours = list(
+            waiting.select_for_update(of=("self",), skip_locked=True).order_by("pk").values_list("pk", flat=True)
+        )
         done = []
-        for found in waiting.select_for_update(of=("self",), skip_locked=True).with_subject().order_by("pk"):
+        for found in Dispute.objects.filter(pk__in=ours).with_subject().order_by("pk") if ours else []:
             if found.exclusion.state in ended:
                 done.append(_write(found, exclusion=None, answer="", answered_by=None))
             else:
