@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -144,12 +145,7 @@ def _review_rates(evaluations: Sequence[Evaluation], night: bool) -> list[tuple[
                 happened.append((breach, what))
     lost = {breach.key for breach in new} - set(_insert(new))
     happened = [(breach, what) for breach, what in happened if breach.key not in lost]
-    if changed := [breach for breach in changed if breach.pk]:
-        Breach.objects.bulk_update(
-            changed,
-            ["state", "severity", "ok_streak", "stepped_on", "evidence_on", "value", "limit", "latest", "resolved_on", "resolved_at",
-             "acknowledged_at", "acknowledged_by"],
-        )  # fmt: skip
+    _write([breach for breach in changed if breach.pk])
     BreachStep.objects.bulk_create(
         BreachStep(
             breach=breach, on=breach.latest.as_of if breach.latest else breach.opened_on, what=what, value=breach.value
@@ -282,6 +278,29 @@ def _value(breach: Breach, item: Found) -> None:
 
 def _twelve(value: Fraction | None) -> Decimal | None:
     return None if value is None else round(Decimal(value.numerator) / Decimal(value.denominator), 12)
+
+
+COLUMNS = {
+    "state": "text", "severity": "text", "ok_streak": "int", "stepped_on": "date", "evidence_on": "date", "value": "numeric",
+    "limit": "numeric", "latest_id": "bigint", "resolved_on": "date", "resolved_at": "timestamptz",
+    "acknowledged_at": "timestamptz", "acknowledged_by_id": "bigint",
+}  # fmt: skip
+
+
+def _write(changed: Sequence[Breach]) -> None:
+    """Saves what a review changes, in one statement; Django's own takes longer to write it than the rest of the review."""
+    if not changed:
+        return
+    rows = [{"id": breach.pk} | {name: getattr(breach, name) for name in COLUMNS} for breach in changed]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE assessments_breach b SET "
+            + ", ".join(f'"{name}" = v."{name}"' for name in COLUMNS)
+            + " FROM jsonb_to_recordset(%s::jsonb) AS v (id bigint, "
+            + ", ".join(f'"{name}" {kind}' for name, kind in COLUMNS.items())
+            + ") WHERE b.id = v.id",
+            [json.dumps(rows, default=str)],
+        )
 
 
 def _insert(breaches: Sequence[Breach]) -> dict[str, Breach]:
