@@ -1,7 +1,7 @@
 """Where factories stand: for many of them at once, in a constant number of queries."""
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ NOT_RATED = Grade.NOT_RATED.value
 GRADES_WORST_FIRST = ["failing", "passing", "not_rated", "good", "excellent"]
 STATES_WORST_FIRST = ["breach", "watch", "no_data", "ok"]
 MONTHS = 12
-kept: Kept[dict[str, Any]] = Kept(2_000)  # of evaluations, about ten kilobytes each
+kept: Kept[dict[str, Any]] = Kept(2_000)  # evaluations
 
 
 class Listed(NamedTuple):
@@ -171,16 +171,6 @@ def with_trend(standings: Sequence[Standing], day: datetime.date) -> Sequence[St
     for standing in standings:
         standing.trend = trends[standing.factory.pk]
     return standings
-
-
-def month_ends(factories: Iterable[int], ends: Sequence[datetime.date]) -> QuerySet[Evaluation]:
-    """The newest revision of the months that end on the given days."""
-    return (
-        Evaluation.objects.whole()
-        .filter(factory__in=list(factories), kind="month", as_of__in=ends)
-        .order_by("factory_id", "as_of", "-revision")
-        .distinct("factory_id", "as_of")
-    )
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class Storage(CompressedManifestStaticFilesStorage):
-    """By gzip alone: brotli would take ten times as long for the few kilobytes that a page loads once."""
+    """By gzip alone: brotli would take seven times as long for the few kilobytes that a page loads once."""
 
     def create_compressor(self, **options):
         return super().create_compressor(**options | {"use_brotli": False})

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 
 class LongSelect(forms.Select):
-    """A choice among hundreds, written in one go: Django's own draws each option by a template, 40 us apiece."""
+    """A choice among hundreds, written in one go: Django's own draws each option by a template."""
 
     def render(self, name, value, attrs=None, renderer=None) -> SafeString:
         chosen = "" if value is None else str(value)

@@ -22,7 +22,7 @@ LOTS = 25
 HEAD = ("Month", "Rate", "Counted from", "90% interval", "State")
 
 
-kept_trends: Kept[list[dict[str, Any]]] = Kept(300)  # of one page, about 50 kilobytes each
+kept_trends: Kept[list[dict[str, Any]]] = Kept(300)  # those of one page each
 kept_lots: Kept[dict[str, Any]] = Kept(300)
 
 

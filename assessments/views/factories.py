@@ -26,7 +26,7 @@ from assessments.views.entrance import BUSINESS, open_to, today
 from factories.models import Factory
 
 PAGE = 50
-drawn: Kept[SafeString] = Kept(2_000)  # about two kilobytes each
+drawn: Kept[SafeString] = Kept(2_000)
 HEADS = [
     ("name", gettext_lazy("Factory"), "", ""),
     ("grade", gettext_lazy("Grade"), "", ""),

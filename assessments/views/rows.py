@@ -5,11 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -22,8 +20,6 @@ from factories.models import Factory
 from production.models import (
     Delivery,
     DeliveryOutcome,
-    Dispute,
-    Exclusion,
     Inspection,
     LineOutcome,
     LotOutcome,
@@ -336,54 +332,6 @@ def chosen(request: HttpRequest, window: Evaluation, measure: str) -> Chosen:
         table, found = COUNTED[measure], evidence.split(measure, every, part)
     found = found.visible_to(reader).select_related(*table.related)
     return Chosen(part, currency, table, found, evidence.counted(window, measure, every, currency), outside)
-
-
-SUBJECTS = {LineOutcome: "line", LotOutcome: "lot", MaterialOutcome: "order_material", Inspection: "lot"}
-
-
-def with_objections(found: QuerySet, reader: User) -> QuerySet:
-    """The rows with the keys of what stands against each of them: `aside_pk` an exclusion, `dispute_pk` a dispute.
-
-    Rows that are set aside or are deliveries have neither. No query of its own.
-    """
-    name = SUBJECTS.get(found.model)
-    if name is None:
-        return found
-    of_row = {name: OuterRef(f"{name}_id")}
-    return found.annotate(
-        aside_pk=Subquery(Exclusion.objects.visible_to(reader).standing().filter(**of_row).values("pk")[:1]),
-        dispute_pk=Subquery(Dispute.objects.visible_to(reader).open().filter(**of_row).values("pk")[:1]),
-    )
-
-
-def exclusion_link(row: Any, reader: User) -> dict[str, str] | None:
-    """The way to the exclusion that waits for a row, else to a new one for those who may; None for what cannot be set aside."""
-    if type(row) not in SUBJECTS or isinstance(row, Inspection):
-        return None
-    if row.aside_pk:
-        return {"url": Exclusion(pk=row.aside_pk).get_absolute_url(), "label": _("Waits to be set aside")}
-    if not reader.proposes_exclusions():
-        return None
-    name = SUBJECTS[type(row)]
-    query = f"{name.removeprefix('order_')}={getattr(row, f'{name}_id')}"
-    return {"url": f"{reverse('exclusion_new')}?{query}", "label": _("Set aside …")}
-
-
-def dispute_link(row: Any, factory: Factory, reader: User) -> dict[str, str] | None:
-    """The way to the open dispute of a row, else, for a contact, to where one is raised."""
-    if type(row) not in SUBJECTS:
-        return None
-    if row.dispute_pk:
-        return {"url": Dispute(pk=row.dispute_pk).get_absolute_url(), "label": _("Disputed")}
-    if reader.role != User.Role.CONTACT:
-        return None
-    name = SUBJECTS[type(row)]
-    query = {
-        "line": lambda: {"line": f"{factory.code}/{row.line.order.number}/{row.line.number}"},
-        "lot": lambda: {"lot": f"{factory.code}/{row.lot.code}"},
-        "order_material": lambda: {"material": row.order_material_id},
-    }[name]()
-    return {"url": f"{reverse('dispute_new')}?{urlencode(query, safe='/')}", "label": _("Dispute")}
 
 
 def _plain(name: str) -> Callable[[Any, Factory], Any]:

@@ -18,7 +18,7 @@ from assessments import charts, evidence, moves, wording
 from assessments.figures import day, month_end, percent, plain_percent, points
 from assessments.filters import link
 from assessments.models import Evaluation
-from assessments.views import change
+from assessments.views import change, objections
 from assessments.views import rows as row_tables
 from assessments.views.csvs import csv_answer
 from assessments.views.entrance import BUSINESS, POLICY, factory_or_404, open_to, sees_money
@@ -268,7 +268,7 @@ def listed(
     request: HttpRequest, found: row_tables.Chosen, evaluation: Evaluation, measure: str, money: bool
 ) -> dict[str, Any]:
     """One page of the rows, for either page that lists rows behind a number."""
-    paginator = Paginator(row_tables.with_objections(found.rows, request.user), PAGE)
+    paginator = Paginator(objections.with_objections(found.rows, request.user), PAGE)
     paginator.count = found.count
     page = paginator.get_page(request.GET.get("page"))
     return {
@@ -278,8 +278,8 @@ def listed(
         "rows": [
             found.table.cells(row, evaluation.factory, money)
             | {
-                "exclusion": row_tables.exclusion_link(row, request.user),
-                "dispute": row_tables.dispute_link(row, evaluation.factory, request.user),
+                "exclusion": objections.exclusion_link(row, request.user),
+                "dispute": objections.dispute_link(row, evaluation.factory, request.user),
             }
             for row in page.object_list
         ],
