@@ -75,10 +75,10 @@ def compare(draft: Policy, yesterday: datetime.date, months: int = 12) -> Compar
         concerned = concerned.filter(pk=draft.factory_id)
     factories = tuple(concerned)
     categories = {category.pk: category for category in Category.objects.all()}
-    subjects = [Subject(factory, None, end) for factory in factories for end in ends]
+    subjects = [Subject(MONTH, factory, None, end) for factory in factories for end in ends]
     policies = Policies()
     chosen, drafted = (
-        {(each.subject.factory.pk, each.subject.as_of): each for each in evaluations.choose(MONTH, subjects, among)}
+        {(each.subject.factory.pk, each.subject.as_of): each for each in evaluations.choose(subjects, among)}
         for among in (policies, _with(draft, policies))
     )
     sums = window_sums.Sums(evaluations.asked([*chosen.values(), *drafted.values()]))

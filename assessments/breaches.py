@@ -19,6 +19,7 @@ from assessments.lifecycle import Rules, Seen, Standing, step
 from assessments.models import Breach, BreachStep, Evaluation, Measure, Policy
 from production.laws import law
 from production.models import Dispute
+from production.prepared import Prepared
 
 TENANT = "main"
 CATCH_UP_DAYS = 31
@@ -54,13 +55,25 @@ def review(
     With `now` an order is late only once its last on-time day is over at the receiving site.
     Gives the breaches to which something happened.
     """
+    evaluations = (
+        Evaluation.objects.filter(pk__in=evaluation_ids)
+        .exclude(kind=Evaluation.Kind.MONTH)
+        .select_related("policy", "factory", "category")
+        .order_by("as_of", "pk")
+    )
     with transaction.atomic():
-        evaluations = list(
-            Evaluation.objects.filter(pk__in=evaluation_ids)
-            .exclude(kind=Evaluation.Kind.MONTH)
-            .select_related("policy", "factory", "category")
-            .order_by("as_of", "pk")
-        )
+        return review_made(list(evaluations) if evaluation_ids else [], on, night, quiet, now)
+
+
+def review_made(
+    evaluations: Sequence[Evaluation],
+    on: datetime.date,
+    night: bool = False,
+    quiet: bool = False,
+    now: datetime.datetime | None = None,
+) -> list[Breach]:
+    """The same by evaluations at hand, none of them of a month, oldest first."""
+    with transaction.atomic():
         happened = _review_rates(evaluations, night)
         happened += _open_events(
             on, night, {evaluation.factory_id for evaluation in evaluations} if not night else None, now
@@ -125,7 +138,7 @@ def _review_rates(evaluations: Sequence[Evaluation], night: bool) -> list[tuple[
     found = list(_found(evaluations, _watch_nights(evaluations) if night else {}))
     standing = _latest_by_key({item.key for item in found})
     happened: list[tuple[Breach, str]] = []
-    changed: list[Breach] = []
+    changed: dict[int, Breach] = {}  # by identity: a new breach has no key of its own yet
     new: list[Breach] = []
     for item in found:
         breach = standing.get(item.key)
@@ -139,13 +152,12 @@ def _review_rates(evaluations: Sequence[Evaluation], night: bool) -> list[tuple[
             happened.append((fresh, what))
         elif breach is not None and before.is_live:
             _apply(breach, after, item)
-            if breach not in changed:
-                changed.append(breach)
+            changed[id(breach)] = breach
             if what:
                 happened.append((breach, what))
     lost = {breach.key for breach in new} - set(_insert(new))
     happened = [(breach, what) for breach, what in happened if breach.key not in lost]
-    _write([breach for breach in changed if breach.pk])
+    _write([breach for breach in changed.values() if breach.pk])
     BreachStep.objects.bulk_create(
         BreachStep(
             breach=breach, on=breach.latest.as_of if breach.latest else breach.opened_on, what=what, value=breach.value
@@ -324,27 +336,33 @@ def _insert(breaches: Sequence[Breach]) -> dict[str, Breach]:
     return {breach.key: breach for breach in new}
 
 
-EVENTS = """
-WITH facts AS (
+LATE_ORDERS = """
     (SELECT DISTINCT ON (o.order_id) 'late_order' AS event, 'otif' AS measure, 'breach' AS severity, o.factory_id, o.order_id,
         NULL::bigint AS order_material_id, NULL::bigint AS lot_id, o.limit_on + 1 AS opened_on, NULL::numeric AS value
     FROM production_lineoutcome o
-    JOIN production_orderline l ON l.id = o.line_id JOIN production_site s ON s.id = l.site_id
-    WHERE %(night)s AND o.state = 'counted' AND NOT o.is_otd AND o.limit_on BETWEEN %(from)s AND %(on)s::date
-        AND (%(now)s::timestamptz IS NULL OR o.limit_on < (%(now)s::timestamptz AT TIME ZONE s.time_zone)::date)
+    WHERE o.state = 'counted' AND NOT o.is_otd AND o.limit_on BETWEEN %(from)s AND %(on)s
+        AND (%(now)s::timestamptz IS NULL
+            OR o.limit_on < (%(now)s::timestamptz AT TIME ZONE 'Etc/GMT+12')::date  -- over everywhere: no look at the site
+            OR o.limit_on < (
+                SELECT (%(now)s::timestamptz AT TIME ZONE s.time_zone)::date
+                FROM production_orderline l JOIN production_site s ON s.id = l.site_id WHERE l.id = o.line_id))
     ORDER BY o.order_id, o.limit_on)
-    UNION ALL
-    SELECT 'critical_lot', 'defect', 'breach', o.factory_id, o.order_id, NULL, o.lot_id, o.inspected_on, o.critical
-    FROM production_lotoutcome o WHERE o.critical > 0 AND o.inspected_on BETWEEN %(from)s AND %(on)s::date + 1
+    UNION ALL"""
+EVENTS = """
+WITH facts AS ({late_orders}
+    SELECT 'critical_lot' AS event, 'defect' AS measure, 'breach' AS severity, o.factory_id, o.order_id,
+        NULL::bigint AS order_material_id, o.lot_id, o.inspected_on AS opened_on, o.critical::numeric AS value
+    FROM production_lotoutcome o
+    WHERE o.critical > 0 AND o.inspected_on BETWEEN %(from)s AND %(on)s + 1 {only}
     UNION ALL
     SELECT 'charge', 'loss', 'breach', o.factory_id, o.order_id, o.order_material_id, NULL, o.closed_on,
         CASE WHEN o.net_issued > 0 THEN round(o.loss / o.net_issued, 12) END
-    FROM production_materialoutcome o WHERE o.excess > 0 AND NOT o.is_set_aside AND o.closed_on BETWEEN %(from)s AND %(on)s::date + 1
+    FROM production_materialoutcome o
+    WHERE o.excess > 0 AND NOT o.is_set_aside AND o.closed_on BETWEEN %(from)s AND %(on)s + 1 {only}
 ), keyed AS (
     SELECT f.*, encode(sha256(convert_to('v1|t=' || %(tenant)s || '|f=' || f.factory_id || '|m=' || f.event
         || '|scope=all|w=event|k=event|' || COALESCE(f.lot_id, f.order_material_id, f.order_id), 'UTF8')), 'hex') AS key
     FROM facts f
-    WHERE %(factories)s::bigint[] IS NULL OR f.factory_id = ANY(%(factories)s)
 )
 INSERT INTO assessments_breach (key, factory_id, event, measure, severity, state, order_id, order_material_id, lot_id, value,
     opened_on, opened_at, ok_streak, flaps, reason)
@@ -355,6 +373,11 @@ WHERE NOT EXISTS (SELECT 1 FROM assessments_breach b WHERE b.key = k.key)
 ON CONFLICT DO NOTHING
 RETURNING id
 """
+NIGHT_EVENTS = EVENTS.format(late_orders=LATE_ORDERS, only="")
+LIVE_EVENTS = Prepared(
+    EVENTS.format(late_orders="", only="AND o.factory_id = ANY(%(factories)s)"),
+    factories="bigint[]", on="date", tenant="text", **{"from": "date"},
+)  # fmt: skip
 
 
 def _open_events(
@@ -366,12 +389,15 @@ def _open_events(
     """
     if factories is not None and not factories:
         return []
+    values = {"on": on, "from": on - datetime.timedelta(days=CATCH_UP_DAYS), "tenant": TENANT, "now": now}
     with connection.cursor() as cursor:
-        cursor.execute(EVENTS, {
-            "night": night, "now": now, "on": on, "from": on - datetime.timedelta(days=CATCH_UP_DAYS), "tenant": TENANT,
-            "factories": sorted(factories) if factories is not None else None,
-        })  # fmt: skip
+        if factories is None:
+            cursor.execute(NIGHT_EVENTS, values)
+        else:
+            LIVE_EVENTS.execute(cursor, values | {"factories": sorted(factories)})
         ids = [row[0] for row in cursor.fetchall()]
+    if not ids:
+        return []
     opened = list(
         Breach.objects.filter(pk__in=ids)
         .select_related("factory", "order", "lot", "order_material__material")

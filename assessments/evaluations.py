@@ -7,7 +7,7 @@ days; the live one judges the factory's current day, inspections through today a
 import datetime
 import json
 import zoneinfo
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -29,11 +29,16 @@ HISTORY = datetime.timedelta(days=200)  # the months that a published grade may 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One thing to judge: a factory, whole or in one category, on one day."""
+    """One thing to judge: a factory, whole or in one category, on one day, by the rules of a month, a night or now."""
 
+    kind: str
     factory: Factory
     category: Category | None
     as_of: datetime.date
+
+    @property
+    def key(self) -> tuple[str, int, int | None, datetime.date]:
+        return self.kind, self.factory.pk, self.category.pk if self.category else None, self.as_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,23 @@ class Chosen:
 
 
 Judgement = tuple[Subject, Policy, int, Judged]  # the int: days of the window
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One evaluation that was stored: its id, what was judged by which policy, and the row as it was stored."""
+
+    id: int
+    subject: Subject
+    policy: Policy
+    row: dict[str, Any]
+
+    def evaluation(self) -> Evaluation:
+        """As it would be read back."""
+        whole = {"factory": self.subject.factory, "category": self.subject.category, "policy": self.policy}
+        score = self.row["score"]
+        values = {"as_of": self.subject.as_of, "score": Decimal(score) if score is not None else None}
+        return Evaluation(**self.row | values | whole, id=self.id)
 
 
 class Policies:
@@ -74,17 +96,19 @@ class Policies:
 
 def evaluate_live(now: datetime.datetime, factories: Iterable[int] | None = None) -> list[int]:
     """Judges each factory's current local day; gives the ids of the evaluations that are new."""
-    chosen = _factories(factories)
-    return evaluate(
-        LIVE, [(factory, now.astimezone(zoneinfo.ZoneInfo(factory.time_zone)).date()) for factory in chosen]
-    )
+    with transaction.atomic(savepoint=False):
+        return [made.id for made in evaluate(_today(now, _factories(factories)))]
+
+
+def _today(now: datetime.datetime, factories: Iterable[Factory]) -> list[tuple[str, Factory, datetime.date]]:
+    return [(LIVE, each, now.astimezone(zoneinfo.ZoneInfo(each.time_zone)).date()) for each in factories]
 
 
 def evaluate_night(day: datetime.date, factories: Iterable[int] | None = None) -> list[int]:
     """Judges the closed day `day` of the organisation."""
     chosen = list(factories) if factories is not None else None
     with transaction.atomic(savepoint=False):
-        made = evaluate(NIGHT, [(factory, day) for factory in _factories(chosen)])
+        made = [made.id for made in evaluate([(NIGHT, factory, day) for factory in _factories(chosen)])]
         consequences.apply(chosen)  # a factory that no month has judged yet is on trial
     return made
 
@@ -101,51 +125,57 @@ def evaluate_months(last_days: Iterable[datetime.date], factories: Sequence[int]
         if windows.month(end).last != end:
             raise ValueError(f"{end} is not the last day of a month.")
     with transaction.atomic(savepoint=False):
-        made = evaluate(MONTH, [(factory, end) for factory in _factories(factories) for end in ends])
+        days = [(MONTH, factory, end) for factory in _factories(factories) for end in ends]
+        made = [made.id for made in evaluate(days)]
         consequences.apply(factories)
     return made
 
 
-def evaluate_again(factories: Iterable[int], first_day: datetime.date, yesterday: datetime.date) -> list[int]:
-    """New revisions of the month and last night evaluations that late facts since `first_day` may have changed."""
-    chosen = list(factories)
-    judged_before = (
-        Evaluation.objects.filter(factory__in=chosen, kind=MONTH, as_of__gte=first_day)
-        .order_by("factory_id", "as_of")
-        .values_list("factory_id", "as_of")
-        .distinct()
-    )
-    by_id = {factory.pk: factory for factory in _factories(chosen)}
-    months = [(by_id[factory], as_of) for factory, as_of in judged_before]
-    made: list[int] = []
-    if months:
-        with transaction.atomic(savepoint=False):
-            made = evaluate(MONTH, months)
-            consequences.apply(chosen)
-    if Evaluation.objects.filter(factory__in=chosen, kind=NIGHT, as_of=yesterday).exists():
-        made += evaluate_night(yesterday, chosen)
-    return made
+def evaluate_changed(now: datetime.datetime, first_on: Mapping[int, datetime.date]) -> list[Evaluation]:
+    """Judges factories some of whose facts changed, each from a day on: today, and again what late facts may have changed.
+
+    That is the last night and every month judged that ends on that day or later; no grade is published by it, so nothing
+    follows from it. Gives the new evaluations of today.
+    """
+    chosen = {factory.pk: factory for factory in _factories(first_on)}
+    days: list[tuple[str, Factory, datetime.date]] = []
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        cursor.execute(
+            JUDGED_BEFORE,
+            {"factories": list(first_on), "first": list(first_on.values()), "yesterday": organisation_yesterday(now)},
+        )
+        days = [(kind, chosen[factory], as_of) for kind, factory, as_of in cursor.fetchall()]
+        made = evaluate([*_today(now, chosen.values()), *days])
+        return [each.evaluation() for each in made if each.subject.kind == LIVE]
 
 
-def evaluate(kind: str, days: Sequence[tuple[Factory, datetime.date]]) -> list[int]:
-    """Judges the factories on their days, whole and in each category that a policy names; stores what is new.
+JUDGED_BEFORE = """
+SELECT DISTINCT e.kind, e.factory_id, e.as_of
+FROM unnest(%(factories)s::bigint[], %(first)s::date[]) AS f (id, first_on)
+JOIN assessments_evaluation e ON e.factory_id = f.id
+    AND (e.kind = 'month' AND e.as_of >= f.first_on OR e.kind = 'night' AND e.as_of = %(yesterday)s)
+ORDER BY 1, 2, 3
+"""
 
-    The days of a factory stand together, in order: a grade is published after the one before. A constant number of
-    statements for each `BATCH` of days, which is what memory holds.
+
+def evaluate(days: Sequence[tuple[str, Factory, datetime.date]]) -> Iterator[Made]:
+    """Judges factories on days, by the rules of a kind, whole and in each category that a policy names; stores what is new.
+
+    The months of a factory stand together, in order: a grade is published after the one before. A constant number of
+    statements for each `BATCH` of days, which is what memory holds. Runs in the caller's transaction.
     """
     policies = Policies()
-    pairs = window_sums.categories_with_data(policies.categories) if policies.categories else set()
+    pairs = set()
+    if policies.categories:
+        pairs = window_sums.categories_with_data({factory.pk for _, factory, _ in days}, policies.categories)
     categories = {category.pk: category for category in Category.objects.all()}
-    made: list[int] = []
-    with transaction.atomic(savepoint=False):
-        for first in range(0, len(days), BATCH):
-            subjects = [
-                Subject(factory, categories[category] if category else None, day)
-                for factory, day in days[first : first + BATCH]
-                for category in [None, *(each for each in policies.categories if (factory.pk, each) in pairs)]
-            ]
-            made += _store(kind, judge_all(kind, subjects, policies, categories))
-    return made
+    for first in range(0, len(days), BATCH):
+        subjects = [
+            Subject(kind, factory, categories[category] if category else None, day)
+            for kind, factory, day in days[first : first + BATCH]
+            for category in [None, *(each for each in policies.categories if (factory.pk, each) in pairs)]
+        ]
+        yield from _store(judge_all(subjects, policies, categories))
 
 
 def judge_as_known_on(factory: Factory, day: datetime.date) -> tuple[Policy, int, Judged]:
@@ -153,7 +183,7 @@ def judge_as_known_on(factory: Factory, day: datetime.date) -> tuple[Policy, int
     policies = Policies()
     categories = {category.pk: category for category in Category.objects.all()}
     with window_sums.as_known_on(day, [factory.pk]) as tables:
-        found = judge_all(MONTH, [Subject(factory, None, day)], policies, categories, tables)
+        found = judge_all([Subject(MONTH, factory, None, day)], policies, categories, tables)
     if not found:
         raise Policy.DoesNotExist(f"No policy is in force on {day}.")
     _, policy, window_days, judged = found[0]
@@ -166,19 +196,18 @@ def _factories(ids: Iterable[int] | None) -> list[Factory]:
 
 
 def judge_all(
-    kind: str,
     subjects: Sequence[Subject],
     policies: Policies,
     categories: dict[int, Category],
     tables: window_sums.Tables = window_sums.STORED,
 ) -> list[Judgement]:
     """Every subject judged by the policy in force for it; nothing is stored. A constant number of statements."""
-    chosen = choose(kind, subjects, policies)
+    chosen = choose(subjects, policies)
     supplied = window_sums.with_material({subject.factory.pk for subject in subjects})
-    return judge_chosen(kind, chosen, window_sums.Sums(asked(chosen), tables), supplied, categories)
+    return judge_chosen(chosen, window_sums.Sums(asked(chosen), tables), supplied, categories)
 
 
-def choose(kind: str, subjects: Iterable[Subject], policies: Policies) -> list[Chosen]:
+def choose(subjects: Iterable[Subject], policies: Policies) -> list[Chosen]:
     """Each subject with the policy in force for it and the windows to try; those without a policy are left out."""
     chosen = []
     for subject in subjects:
@@ -189,9 +218,9 @@ def choose(kind: str, subjects: Iterable[Subject], policies: Policies) -> list[C
             policy = policies.for_whole(subject.factory, subject.as_of)
         if policy is None:
             continue
-        due_last = subject.as_of - datetime.timedelta(days=1 if kind == LIVE else 0)
+        due_last = subject.as_of - datetime.timedelta(days=1 if subject.kind == LIVE else 0)
         options = []
-        for length in [policy.window_days] + ([policy.fallback_days] if kind == MONTH else []):
+        for length in [policy.window_days] + ([policy.fallback_days] if subject.kind == MONTH else []):
             window = windows.rolling(subject.as_of, length)
             options.append((length, Asked(subject.factory.pk, category, window.first, window.last, due_last)))
         chosen.append(Chosen(subject, policy, options))
@@ -210,23 +239,23 @@ def shortest(chosen: Chosen, look: Callable[[Asked], Found]) -> tuple[int, Asked
 
 
 def judge_chosen(
-    kind: str, chosen: Sequence[Chosen], sums: Sums, supplied: Collection[int], categories: dict[int, Category]
+    chosen: Sequence[Chosen], sums: Sums, supplied: Collection[int], categories: dict[int, Category]
 ) -> list[Judgement]:
     """Judges what was chosen by the sums of its windows; `supplied` are the factories that work with our material."""
     look = lru_cache(maxsize=1)(sums.of)
     judgements: list[Judgement] = []
-    breached: dict[tuple[int, datetime.date], list[str]] = {}
+    breached: dict[tuple[str, int, datetime.date], list[str]] = {}
     # Categories first: a confirmed breach in one of them gates the grade of the whole.
     for each in sorted(chosen, key=lambda each: each.subject.category is None):
         subject, policy = each.subject, each.policy
-        key = (subject.factory.pk, subject.as_of)
+        key = (subject.kind, subject.factory.pk, subject.as_of)
         length, window = shortest(each, look)
         found = look(window)
         judged = judge(
             sums_of(window, found),
             policy,
             subject.category or categories[subject.factory.category_id],
-            policy.alpha_month if kind == MONTH else policy.alpha_rolling,
+            policy.alpha_month if subject.kind == MONTH else policy.alpha_rolling,
             subject.as_of,
             subject.factory.pk in supplied,
             breached.get(key, []) if subject.category is None else [],
@@ -244,16 +273,13 @@ def judge_chosen(
     return judgements
 
 
-def _store(kind: str, judgements: Sequence[Judgement]) -> list[int]:
+def _store(judgements: Sequence[Judgement]) -> list[Made]:
     if not judgements:
         return []
-    newest = _newest(
-        kind, {subject.factory.pk for subject, *_ in judgements}, {subject.as_of for subject, *_ in judgements}
-    )
-    before = _published(judgements) if kind == MONTH else {}
-    rows = []
+    newest, before = _newest(judgements), _published(judgements)
+    new: dict[tuple[Any, ...], tuple[Subject, Policy, dict[str, Any]]] = {}
     for subject, policy, window_days, judged in judgements:
-        key = (subject.factory.pk, subject.category.pk if subject.category else None, subject.as_of)
+        kind, factory, category, as_of = subject.key
         facts = {
             "window": window_days,
             "kind": str(kind),
@@ -262,44 +288,57 @@ def _store(kind: str, judgements: Sequence[Judgement]) -> list[int]:
             "limits": {name: measure["limit"] for name, measure in judged.measures.items()},
         }
         fingerprint = digest(judged.sums, policy.pk, facts)
-        previous = newest.get(key)
+        previous = newest.get(subject.key)
         if previous and previous["digest"] == fingerprint:
             continue
         published, carried = "", False
-        if kind == MONTH and subject.category is None:
+        if kind == MONTH and category is None:
             if previous:  # late facts make a revision; the grade that was published stays (SCO-8)
                 published, carried = previous["published_grade"], previous["is_carried"]
             else:
-                months = before.setdefault(subject.factory.pk, {})
-                published, carried = publication(judged, policy, _latest(months, subject.as_of))
-                months[subject.as_of] = {"published_grade": published, "raw_grade": judged.raw, "is_carried": carried}
-        rows.append({
-            "factory_id": key[0], "category_id": key[1], "kind": str(kind), "as_of": subject.as_of.isoformat(),
+                months = before.setdefault(factory, {})
+                published, carried = publication(judged, policy, _latest(months, as_of))
+                months[as_of] = {"published_grade": published, "raw_grade": judged.raw, "is_carried": carried}
+        new[subject.key] = subject, policy, {
+            "factory_id": factory, "category_id": category, "kind": str(kind), "as_of": as_of.isoformat(),
             "revision": previous["revision"] + 1 if previous else 1, "policy_id": policy.pk, "window_days": window_days,
             "is_extended": windows.EXTENDED_WINDOW in judged.flags, "sums": judged.sums, "measures": judged.measures,
             "gates": judged.gates, "flags": judged.flags, "score": str(judged.score) if judged.score is not None else None,
             "ungated_grade": judged.ungated, "raw_grade": judged.raw, "published_grade": published, "is_carried": carried,
             "evidence_on": judged.evidence_on, "digest": fingerprint, "code_version": CODE_VERSION,
-        })  # fmt: skip
-    return _insert(rows)
+        }  # fmt: skip
+    return [Made(id, *new[tuple(key)]) for id, *key in _insert([row for _, _, row in new.values()])]
 
 
-def _newest(kind: str, factories: set[int], days: set[datetime.date]) -> dict[Any, dict[str, Any]]:
-    found = (
-        Evaluation.objects.filter(kind=kind, factory__in=factories, as_of__in=days)
-        .order_by("factory_id", "category_id", "as_of", "-revision")
-        .distinct("factory_id", "category_id", "as_of")
-        .values("factory_id", "category_id", "as_of", "revision", "digest", "published_grade", "is_carried")
+NEWEST = """
+SELECT DISTINCT ON (e.kind, e.factory_id, e.category_id, e.as_of) e.kind, e.factory_id, e.category_id, e.as_of,
+    e.revision, e.digest, e.published_grade, e.is_carried
+FROM unnest(%(kinds)s::text[], %(factories)s::bigint[], %(days)s::date[]) AS j (kind, factory_id, as_of)
+JOIN assessments_evaluation e ON (e.kind, e.factory_id, e.as_of) = (j.kind, j.factory_id, j.as_of)
+ORDER BY e.kind, e.factory_id, e.category_id, e.as_of, e.revision DESC
+"""
+
+
+def _newest(judgements: Sequence[Judgement]) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """What was stored last of each subject, in any of its categories."""
+    kinds, factories, days = zip(
+        *{(str(subject.kind), subject.factory.pk, subject.as_of) for subject, *_ in judgements}, strict=True
     )
-    return {(row["factory_id"], row["category_id"], row["as_of"]): row for row in found}
+    with connection.cursor() as cursor:
+        cursor.execute(NEWEST, {"kinds": list(kinds), "factories": list(factories), "days": list(days)})
+        names = [column.name for column in cursor.description][4:]
+        return {row[:4]: dict(zip(names, row[4:], strict=True)) for row in cursor.fetchall()}
 
 
 def _published(judgements: Sequence[Judgement]) -> dict[int, dict[datetime.date, dict[str, Any]]]:
     """Per factory what its months published at first, and the raw grade then: those judged now and before."""
-    days = [subject.as_of for subject, *_ in judgements]
+    months = [subject for subject, *_ in judgements if subject.kind == MONTH]
+    if not months:
+        return {}
+    days = [subject.as_of for subject in months]
     rows = (
         Evaluation.objects.filter(
-            kind=MONTH, category=None, revision=1, factory__in={subject.factory.pk for subject, *_ in judgements},
+            kind=MONTH, category=None, revision=1, factory__in={subject.factory.pk for subject in months},
             as_of__lt=max(days), as_of__gte=min(days) - HISTORY,
         )
         .values("factory_id", "as_of", "published_grade", "raw_grade", "is_carried")
@@ -355,8 +394,11 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def _insert(rows: Sequence[dict[str, Any]]) -> list[int]:
-    """Stores evaluations in one statement and gives their ids; one that another run stored meanwhile is left out."""
+def _insert(rows: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Stores evaluations in one statement; (id, kind, factory, category, day) of each.
+
+    One that another run stored meanwhile is left out.
+    """
     if not rows:
         return []
     names = ", ".join(COLUMNS)
@@ -364,10 +406,10 @@ def _insert(rows: Sequence[dict[str, Any]]) -> list[int]:
         cursor.execute(
             f"INSERT INTO assessments_evaluation ({names}) SELECT {names} FROM jsonb_to_recordset(%s::jsonb) AS rows ("
             + ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
-            + ") ON CONFLICT DO NOTHING RETURNING id",
+            + ") ON CONFLICT DO NOTHING RETURNING id, kind, factory_id, category_id, as_of",
             [json.dumps(rows)],
         )
-        return [row[0] for row in cursor.fetchall()]
+        return list(cursor.fetchall())
 
 
 def organisation_yesterday(now: datetime.datetime) -> datetime.date:

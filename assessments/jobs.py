@@ -13,6 +13,7 @@ from assessments import breaches, disputes, evaluations, messages, verification,
 from assessments.models import Evaluation, JobSlot
 from notifications.models import Heartbeat
 from production import rollups
+from production.prepared import ONE_PLAN
 
 NIGHTS_BACK = 7
 MONTHS_BACK = 12
@@ -47,10 +48,11 @@ def _judge_some(now: datetime.datetime) -> bool:
         taken = _take_waiting()
         waiting = _first_days(taken)
         if waiting:
-            factories = sorted(waiting)
-            ids = evaluations.evaluate_live(now, factories)
-            breaches.review(ids, on=local_today(now) - datetime.timedelta(days=1), now=now)
-            evaluations.evaluate_again(factories, min(waiting.values()), evaluations.organisation_yesterday(now))
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT {ONE_PLAN}")
+            breaches.review_made(
+                evaluations.evaluate_changed(now, waiting), evaluations.organisation_yesterday(now), now=now
+            )
         Heartbeat.objects.beat(Heartbeat.EVALUATOR)
     return len(taken) == JUDGED_AT_ONCE
 

@@ -3,10 +3,11 @@
 import datetime
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
+from functools import cache
 from operator import add, sub
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.db import connection, models, transaction
 
 from production import outcomes, rollups
 from production.models.rollups import FactoryDay
+from production.prepared import FEW, Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,26 @@ class Series:
     lasts: list[datetime.date] = field(default_factory=list)
 
 
+@cache
+def _reading(tables: Tables, family: str, by_category: bool) -> Prepared:
+    """The sums of one family in each stretch, or the largest lots: per factory (and category)."""
+    category = "category_id" if by_category else "NULL::bigint"
+    within = "factory_id = ANY(%(factories)s) AND {day} >= %(first)s AND {day} < %(end)s"
+    if family == "lots":
+        sql = (
+            f"SELECT factory_id, {category}, width_bucket(inspected_on, %(edges)s::date[]), max(inspected) "
+            f"FROM {tables.lots} WHERE {within.format(day='inspected_on')} GROUP BY 1, 2, 3"
+        )
+    else:
+        sums = ", ".join(f"COALESCE(sum({name}), 0){'::bigint' if name in WHOLE else ''}" for name in FAMILIES[family])
+        sql = (
+            f"SELECT factory_id, {category}, currency, width_bucket(day, %(edges)s::date[]), max(day), {sums} "
+            f"FROM {tables.days} WHERE family = '{family}' AND {within.format(day='day')} "
+            "GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
+        )
+    return Prepared(sql, factories="bigint[]", edges="date[]", first="date", end="date")
+
+
 class Sums:
     """What stands in each of many windows. Five statements, however many windows.
 
@@ -98,19 +120,13 @@ class Sums:
             self._read(asked, tables)
 
     def _read(self, asked: set[Asked], tables: Tables) -> None:
-        values = {"factories": sorted({window.factory for window in asked}), "edges": list(self.place),
-                  "first": min(self.place), "end": max(self.place)}  # fmt: skip
-        category = "category_id" if any(window.category for window in asked) else "NULL::bigint"
-        within = "factory_id = ANY(%(factories)s) AND {day} >= %(first)s AND {day} < %(end)s"
+        factories = sorted({window.factory for window in asked})
+        values = {"factories": factories, "edges": list(self.place), "first": min(self.place), "end": max(self.place)}
+        by_category = any(window.category for window in asked)
+        few = tables is STORED and len(factories) * len(self.place) <= FEW
         with connection.cursor() as cursor, localcontext(prec=DIGITS):
             for family, names in FAMILIES.items():
-                sums = ", ".join(f"COALESCE(sum({name}), 0){'::bigint' if name in WHOLE else ''}" for name in names)
-                cursor.execute(
-                    f"SELECT factory_id, {category}, currency, width_bucket(day, %(edges)s::date[]), max(day), {sums} "
-                    f"FROM {tables.days} WHERE family = '{family}' AND {within.format(day='day')} "
-                    "GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
-                    values,
-                )
+                _reading(tables, family, by_category).execute(cursor, values, few)
                 last = None
                 for factory, of_category, currency, stretch, last_on, *row in cursor.fetchall():
                     if last != (factory, of_category, currency):
@@ -120,11 +136,7 @@ class Sums:
                     series.stretches.append(stretch)
                     series.lasts.append(last_on)
                     series.totals.append(list(map(add, series.totals[-1], row)))
-            cursor.execute(
-                f"SELECT factory_id, {category}, width_bucket(inspected_on, %(edges)s::date[]), max(inspected) "
-                f"FROM {tables.lots} WHERE {within.format(day='inspected_on')} GROUP BY 1, 2, 3",
-                values,
-            )
+            _reading(tables, "lots", by_category).execute(cursor, values, few)
             for factory, *lot in cursor.fetchall():
                 self.lots[factory].append(tuple(lot))
 
@@ -173,12 +185,15 @@ def with_material(factories: Iterable[int]) -> set[int]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def categories_with_data(categories: Sequence[int]) -> set[tuple[int, int]]:
-    """(factory, category) pairs that have any sums, for the given categories."""
+def categories_with_data(factories: Collection[int], categories: Sequence[int]) -> set[tuple[int, int]]:
+    """(factory, category) pairs that have any sums, of the given factories and categories."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT factory_id, category_id FROM production_factoryday WHERE category_id = ANY(%s)",
-            [list(categories)],
+            "SELECT f.id, c.id FROM unnest(%s::bigint[]) AS f (id), unnest(%s::bigint[]) AS c (id) "
+            # By the index of the lines where it never had one: the sums of a factory are not ordered by category.
+            "WHERE EXISTS (SELECT FROM production_lineoutcome o WHERE (o.factory_id, o.category_id) = (f.id, c.id)) "
+            "AND EXISTS (SELECT FROM production_factoryday d WHERE (d.factory_id, d.category_id) = (f.id, c.id))",
+            [list(factories), list(categories)],
         )
         return set(cursor.fetchall())
 

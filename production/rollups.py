@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from production import marks, outcomes
+from production.prepared import FEW, ONE_PLAN, Prepared
 
 NEVER = datetime.date(9999, 12, 31)
 FIRST_DAY = datetime.date(2000, 1, 1)
@@ -62,16 +63,13 @@ TABLES = [
 ]  # fmt: skip
 SOURCE_OF = {family: (table.name, day) for table in TABLES for family, day in table.days.items()}
 
-EXPAND = """
+EXPAND = Prepared("""
 WITH touched_lines AS (
     SELECT unnest(%(line)s::bigint[]) AS id
     UNION SELECT line_id FROM production_lot WHERE id = ANY(%(lot)s)
     UNION SELECT line_id FROM production_lotoutcome WHERE lot_id = ANY(%(lot)s)
     UNION SELECT id FROM production_orderline WHERE order_id = ANY(%(order)s)
     UNION SELECT line_id FROM production_lineoutcome WHERE order_id = ANY(%(order)s)
-    UNION SELECT id FROM production_orderline WHERE product_id = ANY(%(product)s)
-    UNION SELECT id FROM production_orderline WHERE calendar_id IN (
-        SELECT id FROM factories_workingcalendar WHERE id = ANY(%(calendar)s) OR base_id = ANY(%(calendar)s))
 ), touched_orders AS (
     SELECT unnest(%(order)s::bigint[]) AS id
     UNION SELECT order_id FROM production_orderline WHERE id IN (SELECT id FROM touched_lines)
@@ -83,7 +81,62 @@ UNION ALL SELECT 'material', m.id FROM touched_orders o, LATERAL (
     SELECT id FROM production_ordermaterial WHERE order_id = o.id OFFSET 0) m  -- by the index, order for order
 UNION ALL SELECT 'material', m.id FROM touched_orders o, LATERAL (
     SELECT order_material_id AS id FROM production_materialoutcome WHERE order_id = o.id OFFSET 0) m
+""", **dict.fromkeys(["line", "lot", "order", "bill"], "bigint[]"))  # fmt: skip
+COARSE = """
+SELECT id FROM production_orderline WHERE product_id = ANY(%(product)s)
+UNION SELECT id FROM production_orderline WHERE calendar_id IN (
+    SELECT id FROM factories_workingcalendar WHERE id = ANY(%(calendar)s) OR base_id = ANY(%(calendar)s))
 """
+
+
+def _rewriting(table: Table) -> Prepared:
+    """Replaces the outcomes of the touched subjects; gives the buckets they were in and are in now."""
+    values = [name.strip() for name in table.columns.split(",")]
+    sets = ", ".join(f"{name} = EXCLUDED.{name}" for name in values if name != table.key)
+    days = ", ".join(table.days.values())
+    return Prepared(
+        f"WITH fresh AS MATERIALIZED ({table.sql(True)}), "
+        f"named ({table.columns}) AS (SELECT * FROM fresh), "
+        f"old AS (SELECT {table.key}, factory_id, category_id, {days} FROM {table.name} WHERE {table.matches}), "
+        f"gone AS (DELETE FROM {table.name} WHERE {table.matches} AND {table.key} NOT IN (SELECT {table.key} FROM named)), "
+        f"new AS (INSERT INTO {table.name} ({table.columns}) SELECT * FROM named "
+        f"ON CONFLICT ({table.key}) DO UPDATE SET {sets} RETURNING factory_id, category_id, {days}) "
+        f"SELECT factory_id, category_id, {days} FROM old UNION SELECT factory_id, category_id, {days} FROM new",
+        **SUBJECTS,
+    )
+
+
+def _rewriting_buckets() -> Prepared:
+    """The sums of some buckets of each family from the outcomes."""
+    inserts = [
+        f"{family} AS (INSERT INTO production_factoryday ({outcomes.bucket_columns(family)}) "
+        + outcomes.bucket_sums(
+            family,
+            f"(SELECT s.* FROM {source} s JOIN unnest(%({family}_factory)s::bigint[], "
+            f"%({family}_category)s::bigint[], %({family}_day)s::date[]) "
+            f"AS b (f, c, d) ON s.factory_id = b.f AND s.category_id = b.c AND s.{day} = b.d) AS rows",
+        )
+        + ")"
+        for family, (source, day) in SOURCE_OF.items()
+    ]
+    types = {
+        f"{family}_{name}": kind
+        for family in SOURCE_OF
+        for name, kind in (("factory", "bigint[]"), ("category", "bigint[]"), ("day", "date[]"))
+    }
+    return Prepared(f"WITH {', '.join(inserts)} SELECT", **types)
+
+
+SUBJECTS = {"as_of": "date", "lines": "bigint[]", "lots": "bigint[]", "materials": "bigint[]"}
+REWRITE = {table.name: _rewriting(table) for table in TABLES}
+REMOVE_BUCKETS = Prepared(
+    "DELETE FROM production_factoryday f "
+    "USING unnest(%(family)s::text[], %(factory)s::bigint[], %(category)s::bigint[], %(day)s::date[]) "
+    "AS b (family, factory_id, category_id, day) WHERE (f.family, f.factory_id, f.category_id, f.day) = "
+    "(b.family, b.factory_id, b.category_id, b.day)",
+    family="text[]", factory="bigint[]", category="bigint[]", day="date[]",
+)  # fmt: skip
+REWRITE_BUCKETS = _rewriting_buckets()
 
 
 def rebuild() -> Rebuilt:
@@ -94,7 +147,7 @@ def rebuild() -> Rebuilt:
     """
     done = Rebuilt()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        cursor.execute(f"SELECT pg_advisory_xact_lock(%s), {ONE_PLAN}", [LOCK])
         cursor.execute(
             "WITH gone AS (DELETE FROM production_touched RETURNING kind, subject_id) "
             "SELECT kind, array_agg(DISTINCT subject_id), count(*) FROM gone GROUP BY kind"
@@ -107,8 +160,11 @@ def rebuild() -> Rebuilt:
             return done
         if _is_most(cursor, seen):
             return _rebuild_all(cursor, done)
+        if seen["product"] or seen["calendar"]:
+            cursor.execute(COARSE, seen)
+            seen["line"] += [row[0] for row in cursor.fetchall()]
         lines, materials = set(seen["line"]), set(seen["material"])
-        cursor.execute(EXPAND, seen)
+        EXPAND.execute(cursor, seen, sum(map(len, seen.values())) <= FEW)
         for kind, id_ in cursor.fetchall():
             (lines if kind == "line" else materials).add(id_)
         subjects: dict[str, Any] = {
@@ -198,19 +254,8 @@ def _indexed_afterwards(cursor: Any, tables: list[str]) -> Iterator[None]:
 
 def _rewrite(cursor: Any, table: Table, subjects: dict[str, Any], buckets: dict[str, set[Bucket]]) -> None:
     """Replaces the outcomes of the touched subjects and notes the buckets they were in and are in now."""
-    values = [name.strip() for name in table.columns.split(",")]
-    sets = ", ".join(f"{name} = EXCLUDED.{name}" for name in values if name != table.key)
-    days = ", ".join(table.days.values())
-    cursor.execute(
-        f"WITH fresh AS MATERIALIZED ({table.sql(True)}), "
-        f"named ({table.columns}) AS (SELECT * FROM fresh), "
-        f"old AS (SELECT {table.key}, factory_id, category_id, {days} FROM {table.name} WHERE {table.matches}), "
-        f"gone AS (DELETE FROM {table.name} WHERE {table.matches} AND {table.key} NOT IN (SELECT {table.key} FROM named)), "
-        f"new AS (INSERT INTO {table.name} ({table.columns}) SELECT * FROM named "
-        f"ON CONFLICT ({table.key}) DO UPDATE SET {sets} RETURNING factory_id, category_id, {days}) "
-        f"SELECT factory_id, category_id, {days} FROM old UNION SELECT factory_id, category_id, {days} FROM new",
-        subjects,
-    )
+    few = len(subjects["lines"]) + len(subjects["lots"]) + len(subjects["materials"]) <= FEW
+    REWRITE[table.name].execute(cursor, subjects, few)
     for factory, category, *found in cursor.fetchall():
         for family, day in zip(table.days, found, strict=True):
             if day is not None:
@@ -222,27 +267,15 @@ def _rewrite_buckets(cursor: Any, buckets: dict[str, set[Bucket]]) -> None:
     keys = [(family, *bucket) for family in sorted(buckets) for bucket in sorted(buckets[family])]
     if not keys:
         return
-    columns = [list(column) for column in zip(*keys, strict=True)]
-    cursor.execute(
-        "DELETE FROM production_factoryday f USING unnest(%s::text[], %s::bigint[], %s::bigint[], %s::date[]) "
-        "AS b (family, factory_id, category_id, day) WHERE (f.family, f.factory_id, f.category_id, f.day) = "
-        "(b.family, b.factory_id, b.category_id, b.day)",
-        columns,
-    )
-    inserts, values = [], []
-    for family in sorted(buckets):
-        source, day = SOURCE_OF[family]
-        inserts.append(
-            f"{family} AS (INSERT INTO production_factoryday ({outcomes.bucket_columns(family)}) "
-            + outcomes.bucket_sums(
-                family,
-                f"(SELECT s.* FROM {source} s JOIN unnest(%s::bigint[], %s::bigint[], %s::date[]) AS b (f, c, d) "
-                f"ON s.factory_id = b.f AND s.category_id = b.c AND s.{day} = b.d) AS rows",
-            )
-            + ")"
-        )
-        values += [list(column) for column in zip(*sorted(buckets[family]), strict=True)]
-    cursor.execute(f"WITH {', '.join(inserts)} SELECT", values)
+    few = len(keys) <= FEW
+    columns = (list(column) for column in zip(*keys, strict=True))
+    REMOVE_BUCKETS.execute(cursor, dict(zip(("family", "factory", "category", "day"), columns, strict=True)), few)
+    values = {
+        f"{family}_{name}": [bucket[place] for bucket in sorted(buckets.get(family, ()))]
+        for family in SOURCE_OF
+        for place, name in enumerate(("factory", "category", "day"))
+    }
+    REWRITE_BUCKETS.execute(cursor, values, few)
 
 
 def difference_from_source(factories: Iterable[int] | None = None) -> list[tuple[Any, ...]]:

@@ -407,7 +407,7 @@ def in_thread(work, errors):
 @pytest.fixture
 def slow_review(monkeypatch):
     """The first review of breaches stops, with its evaluations written and not committed, until it is told to go on."""
-    reached, go_on, review = threading.Event(), threading.Event(), breaches.review
+    reached, go_on, review = threading.Event(), threading.Event(), breaches.review_made
 
     def slow(*arguments, **options):
         if not reached.is_set():
@@ -415,7 +415,7 @@ def slow_review(monkeypatch):
             assert go_on.wait(30)
         return review(*arguments, **options)
 
-    monkeypatch.setattr(breaches, "review", slow)
+    monkeypatch.setattr(breaches, "review_made", slow)
     return reached, go_on
 
 

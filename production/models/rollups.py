@@ -109,6 +109,8 @@ class LineOutcome(models.Model):
             ),
             models.Index(fields=["order"]),
             models.Index(fields=["factory", "due_on"], condition=Q(is_open=True), name="line_outcome_open"),
+            # What opens an event each night: a look at the last weeks only.
+            models.Index(fields=["limit_on"], condition=Q(state="counted", is_otd=False), name="line_outcome_late"),
         ]
 
 
@@ -160,6 +162,7 @@ class LotOutcome(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["factory", "category", "inspected_on"]),
+            models.Index(fields=["factory", "inspected_on"], condition=Q(critical__gt=0), name="lot_outcome_critical"),
             models.Index(fields=["line"]),
         ]
 
@@ -199,7 +202,15 @@ class MaterialOutcome(models.Model):
     objects = MaterialOutcomeQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["factory", "category", "closed_on"]), models.Index(fields=["order"])]
+        indexes = [
+            models.Index(fields=["factory", "category", "closed_on"]),
+            models.Index(
+                fields=["factory", "closed_on"],
+                condition=Q(excess__gt=0, is_set_aside=False),
+                name="material_outcome_charged",
+            ),
+            models.Index(fields=["order"]),
+        ]
 
 
 class FactoryDayQuerySet(OfFactory):
