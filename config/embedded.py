@@ -209,7 +209,7 @@ class Postgres(Process):
         """postmaster.pid names our child and says `ready`, so it cannot be somebody else's server that answers."""
         with suppress(OSError):
             lines = (self.data / "postmaster.pid").read_text().splitlines()
-            return self.alive() and lines[0] == str(self.child.pid) and lines[7:8] == ["ready   "]
+            return self.alive() and lines[:1] == [str(self.child.pid)] and lines[7:8] == ["ready   "]
         return False
 
     def version(self):

@@ -6,7 +6,7 @@ least the facts those marks stand for) rewrite one outcome per subject and the b
 
 import datetime
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -276,32 +276,3 @@ def _rewrite_buckets(cursor: Any, buckets: dict[str, set[Bucket]]) -> None:
         for place, name in enumerate(("factory", "category", "day"))
     }
     REWRITE_BUCKETS.execute(cursor, values, few)
-
-
-def difference_from_source(factories: Iterable[int] | None = None) -> list[tuple[Any, ...]]:
-    """The stored sums that differ from sums worked out afresh from the source rows; empty when all is well (ROL-4).
-
-    For some factories only their own rows are read.
-    """
-    narrowed = factories is not None
-    values: dict[str, Any] = {"as_of": NEVER, "factories": list(factories or []), "lots": []}
-    from_source = " UNION ALL ".join(
-        f"SELECT to_jsonb(b) FROM ({_fresh(family, narrowed)}) AS b" for family in SOURCE_OF
-    )
-    stored = "SELECT jsonb_strip_nulls(to_jsonb(f) - 'id') FROM production_factoryday f"
-    stored += " WHERE factory_id = ANY(%(factories)s)" if narrowed else ""
-    fresh = f"SELECT jsonb_strip_nulls(j) FROM ({from_source}) AS x (j)"
-    with connection.cursor() as cursor:
-        if narrowed:
-            for name, table in (("lines", "production_orderline"), ("materials", "production_ordermaterial")):
-                cursor.execute(f"SELECT id FROM {table} WHERE factory_id = ANY(%(factories)s)", values)
-                values[name] = [row[0] for row in cursor.fetchall()]
-        cursor.execute(f"(({stored}) EXCEPT ALL ({fresh})) UNION ALL (({fresh}) EXCEPT ALL ({stored}))", values)
-        return list(cursor.fetchall())
-
-
-def _fresh(family: str, narrowed: bool) -> str:
-    source, day = SOURCE_OF[family]
-    table = next(table for table in TABLES if table.name == source)
-    rows = f"(SELECT * FROM ({table.sql(narrowed)}) AS r ({table.columns}) WHERE {day} IS NOT NULL) AS rows"
-    return f"SELECT * FROM ({outcomes.bucket_sums(family, rows)}) AS s ({outcomes.bucket_columns(family)})"

@@ -17,7 +17,7 @@ from assessments.demo.people import PEOPLE, passphrase
 from assessments.models import Breach, Evaluation, JobSlot, Policy, Watch
 from factories.models import CalendarException, Category, Factory
 from notifications.models import Message
-from production import rollups
+from production import rollup_checks
 from production.models import (
     Cancellation,
     DateRevision,
@@ -212,7 +212,7 @@ class TestLoading:
     def test_no_mail_about_the_past_and_nothing_left_to_work_out(self):
         assert not Message.objects.exists()
         assert not Touched.objects.exists()
-        assert rollups.difference_from_source() == []
+        assert rollup_checks.differences() == []
 
     def test_loading_twice_changes_nothing(self):
         rows = counts()

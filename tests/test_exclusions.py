@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from assessments import evidence, jobs
 from assessments.models import Breach, Claim, Evaluation
-from production import exclusions, outcomes, rates, rollups
+from production import exclusions, outcomes, rates, rollup_checks, rollups
 from production.errors import BadInput
 from production.models import Exclusion, FactoryDay, LineOutcome, LotOutcome, MaterialOutcome
 from tests import judged, make
@@ -136,7 +136,7 @@ def test_a_line_leaves_the_sums_when_it_is_approved_and_comes_back_when_it_is_li
     assert (now["lines"], now["otif"], now["qty_due"]) == (1, 1, 100)
     assert FactoryDay.objects.filter(family="cycle").count() == 1
     assert LineOutcome.objects.get(line=late).state == "set_aside"
-    assert rollups.difference_from_source() == []
+    assert rollup_checks.differences() == []
     exclusions.lift(made, people["other"], DAY, "It was the factory after all")
     rollups.rebuild()
     assert lines_of(order.factory) == before

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db.models import Q
 
-from assessments import evaluations
+from assessments import evaluations, window_sums
 from assessments.models import Evaluation, Policy
 from assessments.window_sums import COUNTS, Asked, Sums
 from factories.models import Standing
@@ -85,7 +85,11 @@ def test_the_statements_do_not_grow_with_months(two_factories, django_assert_max
 
 
 @pytest.mark.django_db
-def test_overlapping_windows_hold_the_daily_sums_between_their_days(two_factories, django_assert_num_queries):
+@pytest.mark.parametrize("few", [0, 1_000_000])
+def test_overlapping_windows_hold_the_daily_sums_between_their_days(
+    two_factories, few, monkeypatch, django_assert_num_queries
+):
+    monkeypatch.setattr(window_sums, "FEW", few)
     day, one = make.day("2026-05-20"), datetime.timedelta(days=1)
     asked = [
         Asked(factory.pk, category, first, first + length * one, first + (length - shorter) * one)
@@ -95,6 +99,7 @@ def test_overlapping_windows_hold_the_daily_sums_between_their_days(two_factorie
         for length in (0, 6, 40, 100)
         for shorter in (0, 1)
     ]
+    Sums(asked)
     with django_assert_num_queries(5):
         sums = Sums(asked)
         found = [sums.of(window) for window in asked]

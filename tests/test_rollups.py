@@ -4,6 +4,7 @@ import datetime
 import random
 import threading
 import time
+from unittest import mock
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from factories.models import CalendarException, WorkingCalendar
-from production import rollups
+from production import rollup_checks, rollups
 from production.models import (
     Cancellation,
     DateRevision,
@@ -243,9 +244,9 @@ def test_sums_equal_a_full_recompute_after_any_sequence_of_changes():
     steps = st.lists(st.sampled_from([*STEPS, *quick, "add_line", "deliver", "inspect"]), min_size=5, max_size=25)
 
     @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-    @given(seed=st.integers(0, 2**32), steps=steps)
-    def holds(seed, steps):
-        with transaction.atomic():
+    @given(seed=st.integers(0, 2**32), steps=steps, few=st.sampled_from([0, rollups.FEW]))
+    def holds(seed, steps, few):
+        with transaction.atomic(), mock.patch.object(rollups, "FEW", few):  # plans of their own, and kept ones
             world.random.seed(seed)
             for name in ["add_line", "add_line", *steps]:
                 getattr(world, name)()
@@ -268,7 +269,8 @@ def test_a_sequence_of_every_step_leaves_no_mark_and_no_empty_bucket():
         getattr(world, name)()
     rollups.rebuild()
     assert not Touched.objects.exists()
-    assert rollups.difference_from_source() == []
+    assert rollup_checks.differences() == []
+    assert rollup_checks.differences_of_orders(PurchaseOrder.objects.values_list("pk", flat=True)) == []
     Exclusion.objects.all().delete()
     PurchaseOrder.objects.all().delete()
     rollups.rebuild()
@@ -280,7 +282,65 @@ def test_a_wrong_sum_is_noticed():
     make.delivery(10)
     rollups.rebuild()
     FactoryDay.objects.filter(family="coverage").update(qty_delivered=11)
-    assert len(rollups.difference_from_source()) == 2
+    assert len(rollup_checks.differences()) == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE production_lineoutcome SET qty_on_time = qty_on_time + 1",
+        "DELETE FROM production_lineoutcome",
+        "DELETE FROM production_deliveryoutcome",
+        "UPDATE production_factoryday SET otif = otif + 1 WHERE family = 'delivery'",
+        "DELETE FROM production_factoryday WHERE family = 'coverage'",
+        "INSERT INTO production_factoryday (factory_id, category_id, day, family, currency, lines) "
+        "SELECT factory_id, category_id + 1, day, family, 'X', 1 FROM production_factoryday WHERE family = 'delivery'",
+    ],
+)
+def test_what_differs_is_noticed_in_the_orders_of_a_night_and_in_no_others(sql):
+    delivery, other = make.delivery(10), make.delivery(10)
+    rollups.rebuild()
+    orders = [delivery.line.order_id], [other.line.order_id]
+    assert [rollup_checks.differences_of_orders(each) for each in orders] == [[], []]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql + (" AND " if "WHERE" in sql else " WHERE ") + f"factory_id = {delivery.factory_id}",
+        )
+    assert rollup_checks.differences_of_orders(orders[0])
+    assert rollup_checks.differences_of_orders(orders[1]) == []
+
+
+@pytest.mark.django_db
+def test_a_plan_is_kept_for_each_connection_and_outlives_a_rollback():
+    def kept():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name FROM pg_prepared_statements WHERE name = %s", [rollups.EXPAND.name])
+            return len(cursor.fetchall())
+
+    line = make.line()
+    for _ in range(2):
+        with transaction.atomic():
+            make.delivery(10, line=line)
+            rollups.rebuild()
+            transaction.set_rollback(True)
+        assert kept() == 1
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE name = '{rollups.EXPAND.name}'"
+        )
+        generic, custom = cursor.fetchone()
+    assert generic >= 2
+    assert custom == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_connection_plans_anew():
+    for _ in range(2):
+        make.delivery(10)
+        assert rollups.rebuild().marks
+        connection.close()
+    assert rollup_checks.differences() == []
 
 
 @pytest.mark.django_db
@@ -289,6 +349,9 @@ def test_one_changed_delivery_takes_ten_statements_for_the_sums_however_many_the
     for _ in range(30):
         make.delivery(10, line=line)
     rollups.rebuild()
+    for _ in range(2):  # the first one of a connection prepares the statements
+        Delivery.objects.filter(line=line)[:1].get().delete()
+        rollups.rebuild()
     Delivery.objects.filter(line=line)[:1].get().delete()
     with django_assert_max_num_queries(12):  # ten and the two ends of a savepoint
         rollups.rebuild()
@@ -381,7 +444,7 @@ def test_two_workers_and_ten_writers_lose_no_update():
         thread.join()
     assert errors == []
     rollups.rebuild()
-    assert rollups.difference_from_source() == []
+    assert rollup_checks.differences() == []
     assert not Touched.objects.exists()
 
 
@@ -409,7 +472,7 @@ def change_that_commits_after_the_worker_ran():
 @pytest.mark.django_db(transaction=True)
 def test_a_change_that_commits_after_the_worker_ran_is_not_lost():
     change_that_commits_after_the_worker_ran()
-    assert rollups.difference_from_source() == []
+    assert rollup_checks.differences() == []
     assert LineOutcome.objects.get().qty_received == 7
 
 
@@ -425,7 +488,7 @@ def test_with_one_mark_per_subject_that_change_would_be_lost():
     try:
         change_that_commits_after_the_worker_ran()
         assert LineOutcome.objects.get().qty_received == 4
-        assert rollups.difference_from_source() != []
+        assert rollup_checks.differences() != []
     finally:
         with connection.cursor() as cursor:
             cursor.execute("DROP FUNCTION one_mark() CASCADE")

@@ -17,6 +17,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='lotoutcome',
+            index=models.Index(fields=['factory', 'inspected_on'], include=('category', 'inspected'), name='lot_outcome_size'),
+        ),
+        migrations.AddIndex(
+            model_name='lotoutcome',
             index=models.Index(condition=models.Q(('critical__gt', 0)), fields=['factory', 'inspected_on'], name='lot_outcome_critical'),
         ),
         migrations.AddIndex(

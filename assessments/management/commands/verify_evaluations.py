@@ -1,24 +1,38 @@
-"""Compute stored evaluations again from their stored inputs, and compare."""
+"""Compute stored evaluations again from their stored inputs, and the stored sums from their rows, and compare."""
 
 from django.core.management.base import BaseCommand, CommandError
 
 from assessments.models import Evaluation
 from assessments.verification import verify
+from factories.models import Factory
+from production import rollup_checks
 
 
 class Command(BaseCommand):
-    help = "Compute every stored evaluation again from its stored sums and policy; any difference is an error."
+    help = (
+        "Compute every stored evaluation again from its stored sums and policy, and every daily sum from its rows; "
+        "any difference is an error."
+    )
 
     def add_arguments(self, parser):
         parser.add_argument("--factory", metavar="CODE")
 
     def handle(self, *args, factory, **options):
         evaluations = Evaluation.objects.select_related("factory__category", "category").order_by("pk")
+        factories = Factory.objects.order_by("code")
         if factory:
+            factories = factories.filter(code__iexact=factory)
             evaluations = evaluations.filter(factory__code__iexact=factory)
         differences = verify(evaluations.iterator(chunk_size=500))
         for difference in differences[:100]:
             self.stderr.write(str(difference))
-        if differences:
-            raise CommandError(f"{len(differences)} differences in {evaluations.count()} evaluations.")
-        self.stdout.write(f"{evaluations.count()} evaluations compute to what they say.")
+        sums = [row[0] for each in factories.values_list("pk", flat=True) for row in rollup_checks.differences([each])]
+        for row in sums[:100]:
+            self.stderr.write(f"Daily sum differs from its rows: {row}")
+        if differences or sums:
+            raise CommandError(
+                f"{len(differences)} differences in {evaluations.count()} evaluations, {len(sums)} in daily sums."
+            )
+        self.stdout.write(
+            f"{evaluations.count()} evaluations compute to what they say, and the daily sums to their rows."
+        )
