@@ -236,8 +236,8 @@ def _watch_nights(evaluations: Sequence[Evaluation]) -> dict[str, int]:
 
 def _latest_by_key(keys: set[str]) -> dict[str, Breach]:
     """The newest breach of each key; live ones are locked, so that two reviews and a person never write over each other."""
-    rows = Breach.objects.filter(key__in=keys).select_for_update(of=("self",)).order_by("key", "opened_at", "pk")
-    return {breach.key: breach for breach in rows.select_related("factory", "category", "latest")}
+    rows = Breach.objects.filter(key__in=keys).select_for_update().order_by("key", "opened_at", "pk")
+    return {breach.key: breach for breach in rows}
 
 
 def _standing(breach: Breach | None) -> Standing:
@@ -283,7 +283,7 @@ def _apply(breach: Breach, after: Standing, item: Found) -> None:
 
 
 def _value(breach: Breach, item: Found) -> None:
-    breach.latest = item.evaluation
+    breach.latest, breach.factory, breach.category = item.evaluation, item.evaluation.factory, item.evaluation.category
     breach.value = _twelve(item.seen.badness)
     breach.limit = _twelve(item.seen.ceiling)
 

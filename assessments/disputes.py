@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -74,20 +74,22 @@ def set_aside(dispute: Dispute, user: User, text: str, evidence: str = "") -> Ex
         return made
 
 
+DECIDED = """
+SELECT d.id FROM production_dispute d JOIN production_exclusion x ON x.id = d.exclusion_id
+WHERE d.state = %(open)s AND x.state <> %(proposed)s ORDER BY d.id FOR UPDATE OF d SKIP LOCKED
+"""
+
+
 def settle() -> list[Dispute]:
     """What was decided of the rows that disputes asked to set aside: upheld where approved, else open for another answer.
 
     Asked by the job of the minute. Safe to run twice.
     """
     ended = [Exclusion.State.DECLINED, Exclusion.State.WITHDRAWN]
-    with transaction.atomic():
-        waiting = (
-            Dispute.objects.open().filter(exclusion__isnull=False).exclude(exclusion__state=Exclusion.State.PROPOSED)
-        )
-        # Nearly always none: to join what a dispute may be about takes longer than to judge a factory.
-        ours = list(
-            waiting.select_for_update(of=("self",), skip_locked=True).order_by("pk").values_list("pk", flat=True)
-        )
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Nearly always none: asked in the shortest way.
+        cursor.execute(DECIDED, {"open": State.OPEN, "proposed": Exclusion.State.PROPOSED})
+        ours = [row[0] for row in cursor.fetchall()]
         done = []
         for found in Dispute.objects.filter(pk__in=ours).with_subject().order_by("pk") if ours else []:
             if found.exclusion.state in ended:

@@ -21,6 +21,7 @@ from assessments.judgement import CODE_VERSION, Judged, digest, judge, suffices,
 from assessments.models import Evaluation, Policy
 from assessments.window_sums import Asked, Found, Sums
 from factories.models import Category, Factory
+from production.prepared import FEW, Prepared
 
 LIVE, NIGHT, MONTH = Evaluation.Kind.LIVE, Evaluation.Kind.NIGHT, Evaluation.Kind.MONTH
 BATCH = 1_000  # days of factories judged in one go
@@ -140,8 +141,8 @@ def evaluate_changed(now: datetime.datetime, first_on: Mapping[int, datetime.dat
     chosen = {factory.pk: factory for factory in _factories(first_on)}
     days: list[tuple[str, Factory, datetime.date]] = []
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
-        cursor.execute(
-            JUDGED_BEFORE,
+        JUDGED_BEFORE.execute(
+            cursor,
             {"factories": list(first_on), "first": list(first_on.values()), "yesterday": organisation_yesterday(now)},
         )
         days = [(kind, chosen[factory], as_of) for kind, factory, as_of in cursor.fetchall()]
@@ -149,13 +150,13 @@ def evaluate_changed(now: datetime.datetime, first_on: Mapping[int, datetime.dat
         return [each.evaluation() for each in made if each.subject.kind == LIVE]
 
 
-JUDGED_BEFORE = """
+JUDGED_BEFORE = Prepared("""
 SELECT DISTINCT e.kind, e.factory_id, e.as_of
 FROM unnest(%(factories)s::bigint[], %(first)s::date[]) AS f (id, first_on)
 JOIN assessments_evaluation e ON e.factory_id = f.id
     AND (e.kind = 'month' AND e.as_of >= f.first_on OR e.kind = 'night' AND e.as_of = %(yesterday)s)
 ORDER BY 1, 2, 3
-"""
+""", factories="bigint[]", first="date[]", yesterday="date")  # fmt: skip
 
 
 def evaluate(days: Sequence[tuple[str, Factory, datetime.date]]) -> Iterator[Made]:
@@ -310,24 +311,30 @@ def _store(judgements: Sequence[Judgement]) -> list[Made]:
     return [Made(id, *new[tuple(key)]) for id, *key in _insert([row for _, _, row in new.values()])]
 
 
-NEWEST = """
+NEWEST = Prepared("""
 SELECT DISTINCT ON (e.kind, e.factory_id, e.category_id, e.as_of) e.kind, e.factory_id, e.category_id, e.as_of,
     e.revision, e.digest, e.published_grade, e.is_carried
 FROM unnest(%(kinds)s::text[], %(factories)s::bigint[], %(days)s::date[]) AS j (kind, factory_id, as_of)
 JOIN assessments_evaluation e ON (e.kind, e.factory_id, e.as_of) = (j.kind, j.factory_id, j.as_of)
 ORDER BY e.kind, e.factory_id, e.category_id, e.as_of, e.revision DESC
-"""
+""", kinds="text[]", factories="bigint[]", days="date[]")  # fmt: skip
 
 
 def _newest(judgements: Sequence[Judgement]) -> dict[tuple[Any, ...], dict[str, Any]]:
     """What was stored last of each subject, in any of its categories."""
-    kinds, factories, days = zip(
-        *{(str(subject.kind), subject.factory.pk, subject.as_of) for subject, *_ in judgements}, strict=True
-    )
+    asked = {(str(subject.kind), subject.factory.pk, subject.as_of) for subject, *_ in judgements}
+    kinds, factories, days = map(list, zip(*asked, strict=True))
     with connection.cursor() as cursor:
-        cursor.execute(NEWEST, {"kinds": list(kinds), "factories": list(factories), "days": list(days)})
+        NEWEST.execute(cursor, {"kinds": kinds, "factories": factories, "days": days}, len(days) <= FEW)
         names = [column.name for column in cursor.description][4:]
         return {row[:4]: dict(zip(names, row[4:], strict=True)) for row in cursor.fetchall()}
+
+
+PUBLISHED = """
+SELECT factory_id, as_of, published_grade, raw_grade, is_carried FROM assessments_evaluation
+WHERE kind = 'month' AND category_id IS NULL AND revision = 1 AND factory_id = ANY(%(factories)s)
+    AND as_of >= %(first)s AND as_of < %(end)s
+"""
 
 
 def _published(judgements: Sequence[Judgement]) -> dict[int, dict[datetime.date, dict[str, Any]]]:
@@ -336,13 +343,12 @@ def _published(judgements: Sequence[Judgement]) -> dict[int, dict[datetime.date,
     if not months:
         return {}
     days = [subject.as_of for subject in months]
-    rows = (
-        Evaluation.objects.filter(
-            kind=MONTH, category=None, revision=1, factory__in={subject.factory.pk for subject in months},
-            as_of__lt=max(days), as_of__gte=min(days) - HISTORY,
-        )
-        .values("factory_id", "as_of", "published_grade", "raw_grade", "is_carried")
-    )  # fmt: skip
+    values = {"factories": sorted({subject.factory.pk for subject in months}),
+              "first": min(days) - HISTORY, "end": max(days)}  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(PUBLISHED, values)
+        names = [column.name for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     found: dict[int, dict[datetime.date, dict[str, Any]]] = {}
     for row in rows:
         found.setdefault(row["factory_id"], {})[row["as_of"]] = row

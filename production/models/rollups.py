@@ -163,7 +163,9 @@ class LotOutcome(models.Model):
         indexes = [
             models.Index(fields=["factory", "category", "inspected_on"]),
             # The largest lot of a window is read from the index alone.
-            models.Index(fields=["factory", "inspected_on"], include=["category", "inspected"], name="lot_outcome_size"),
+            models.Index(
+                fields=["factory", "inspected_on"], include=["category", "inspected"], name="lot_outcome_size"
+            ),
             models.Index(fields=["factory", "inspected_on"], condition=Q(critical__gt=0), name="lot_outcome_critical"),
             models.Index(fields=["line"]),
         ]
