@@ -34,20 +34,27 @@ def main() -> None:
     kind.add_argument(
         "--compare", nargs="+", metavar="SIZE", help="sellers of several sizes in turns: 1M, 15y (5M lines), 200k/5y"
     )
+    parser.add_argument(
+        "--again", action="store_true", help="on what an earlier run of the same size left in this database"
+    )
     parser.add_argument("--changes", type=int, default=20_000, help="changed deliveries for --workers (default 20,000)")
     options = parser.parse_args()
-    if not world.is_empty():
+    if not world.is_empty() and not options.again:
         sys.exit("bench: this database has factories in it; name an empty one in DATABASE_URL, or use ./dev bench.")
     size = world.Size(options.lines, options.factories, options.years)
     if options.compare:
-        finish("compare", growth.measure(options.compare, options.factories, options.repeats), growth.table)
+        finish(
+            "compare", growth.measure(options.compare, options.factories, options.repeats, options.again), growth.table
+        )
     elif options.workers:
-        finish("workers", workers.measure(size, options.changes, options.repeats), workers.table)
+        measured = workers.measure(size, options.changes, options.repeats, options.again)
+        finish("workers", measured, workers.table)
     elif options.pages:
-        figures.build_judged(size)
+        if not options.again:
+            figures.build_judged(size)
         finish("pages", pages.measure(size.today, options.repeats), pages.table)
     else:
-        measured = figures.measure(size, options.repeats, lambda so_far: save("sums", so_far))
+        measured = figures.measure(size, options.repeats, lambda so_far: save("sums", so_far), options.again)
         finish("sums", measured, figures.table)
         if any(measured["differences"].values()):
             sys.exit("bench: some results differ from the reference.")

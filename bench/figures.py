@@ -78,10 +78,13 @@ def processor_seconds(server: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def measure(size: world.Size, repeats: int, save: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+def measure(
+    size: world.Size, repeats: int, save: Callable[[dict[str, Any]], None], again: bool = False
+) -> dict[str, Any]:
     """Builds the world and takes every figure `repeats` times; what is measured so far is saved after each round."""
     times, counts, differences = Times(), {}, {}
-    build(size)
+    if not again:
+        build(size)
     reference.create()
     reference.create_months()
     measured = {

@@ -30,14 +30,20 @@ def use(name: str) -> None:
     connection.settings_dict["NAME"] = name
 
 
-def measure(names: list[str], factories: int, repeats: int) -> dict[str, Any]:
-    """Builds one database for each size, then takes every figure of each in turn."""
+def next_night() -> datetime.datetime:
+    """When the night after the last one judged is over."""
+    last = figures.run("SELECT max(slot) FROM assessments_jobslot WHERE job = 'night'")[0][0]
+    return figures.after_midnight(datetime.date.fromisoformat(last) + datetime.timedelta(days=2))
+
+
+def measure(names: list[str], factories: int, repeats: int, again: bool = False) -> dict[str, Any]:
+    """Builds one database for each size, or takes those that an earlier run built; then every figure of each in turn."""
     template = urlsplit(os.environ["DATABASE_URL"]).path.rpartition("/")[2]
     parameters = connection.get_connection_params()
     connection.close()
     sizes = {name: parse(name, factories) for name in names}
     databases = {name: f"bench_{number}" for number, name in enumerate(names)}
-    for name in names:
+    for name in [] if again else names:
         admin = psycopg2.connect(**{**parameters, "dbname": "postgres"})
         admin.autocommit = True
         admin.cursor().execute(f"CREATE DATABASE {databases[name]} TEMPLATE {template}")
@@ -53,9 +59,7 @@ def measure(names: list[str], factories: int, repeats: int) -> dict[str, Any]:
             took = times.setdefault(name, figures.Times())
             took.next_round()
             figures.measure_single_changes(took, {}, sizes[name])
-            night = figures.after_midnight(sizes[name].today) + datetime.timedelta(
-                days=number - 1
-            )  # each round one night later
+            night = next_night()
             took.time("night", lambda night=night: jobs.night(night))
             asked[name].append(pages.measure(sizes[name].today, 1))
     return {

@@ -182,6 +182,7 @@ ORDER BY 1, 4, 3, 2
 def create() -> None:
     """A copy of the table of daily sums with its indexes."""
     with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {COPY}")
         cursor.execute(f"CREATE TABLE {COPY} (LIKE production_factoryday INCLUDING ALL)")
 
 
@@ -259,6 +260,7 @@ FROM assessments_evaluation WHERE kind = 'month' AND category_id IS NULL
 
 def create_months() -> None:
     with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {MONTHS_TABLE}")
         cursor.execute(
             f"CREATE TABLE {MONTHS_TABLE} (factory_id bigint, last date, back int, bad numeric, inspected numeric, lots numeric, "
             "on_time numeric, lines numeric, loss numeric, net numeric, currency text, defect_rate numeric, otif_rate numeric, "

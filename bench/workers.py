@@ -103,9 +103,10 @@ def _wait(table: str, begun: float) -> None:
         time.sleep(0.02)
 
 
-def measure(size: world.Size, changes: int, repeats: int) -> dict[str, Any]:
+def measure(size: world.Size, changes: int, repeats: int, again: bool = False) -> dict[str, Any]:
     """The change set worked off by one and by two workers, in turns."""
-    figures.build_judged(size)
+    if not again:
+        figures.build_judged(size)
     log = settings.BASE_DIR / "var" / "log"
     log.mkdir(parents=True, exist_ok=True)
     rounds: list[dict[str, Any]] = []

@@ -58,12 +58,15 @@ STEPS = [
     SELECT o.id, o.factory, 'PO-' || o.id, CASE WHEN mod(o.id, 10) = 0 THEN 'CNY' ELSE 'USD' END, o.day - 3, o.day,
         CASE WHEN o.day + 120 <= %(today)s AND mod(o.id, 7) > 0 THEN o.day + 120 END, 0.03,
         CASE WHEN mod(o.id, 3) = 0 THEN 'theoretical' ELSE 'net_issued' END, '', FALSE
-    FROM (
-        SELECT n AS id, 1 + width_bucket(random(), w.bounds) AS factory, %(first_day)s::date + (random() * %(days)s)::int AS day
-        FROM generate_series(1, (%(lines)s + 4) / 5) AS n, (
-            SELECT array_agg(upto / total ORDER BY upto) AS bounds FROM (
-                SELECT sum(weight) OVER (ORDER BY id) AS upto, sum(weight) OVER () AS total FROM bench_traits) AS t
-            WHERE upto < total) AS w
+    FROM (  -- numbered as they were placed
+        SELECT row_number() OVER (ORDER BY day, n) AS id, factory, day FROM (
+            SELECT n, 1 + width_bucket(random(), w.bounds) AS factory,
+                %(first_day)s::date + (random() * %(days)s)::int AS day
+            FROM generate_series(1, (%(lines)s + 4) / 5) AS n, (
+                SELECT array_agg(upto / total ORDER BY upto) AS bounds FROM (
+                    SELECT sum(weight) OVER (ORDER BY id) AS upto, sum(weight) OVER () AS total FROM bench_traits) AS t
+                WHERE upto < total) AS w
+        ) AS placed
     ) AS o""",
     """INSERT INTO production_orderline (id, factory_id, order_id, number, product_id, site_id, bill_id, quantity, unit_price,
         requested_on, committed_on, terms_frozen_on, version, grace_days, grace_unit, tol_under, tol_over, over_policy,
