@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -13,16 +13,18 @@ from django.db.models.functions import TruncMonth
 
 from assessments import wording
 from assessments.figures import closed_months, month_end
-from assessments.kept import Kept
 from assessments.models import Evaluation, Grade
 from factories.models import Factory
+from production.kept import Kept
 from production.models import FactoryDay
+from production.prepared import Prepared, of_query
 
 NOT_RATED = Grade.NOT_RATED.value
 GRADES_WORST_FIRST = ["failing", "passing", "not_rated", "good", "excellent"]
 STATES_WORST_FIRST = ["breach", "watch", "no_data", "ok"]
 MONTHS = 12
 kept: Kept[dict[str, Any]] = Kept(2_000)  # evaluations
+made: Kept["Standing"] = Kept(2_000)
 
 
 class Listed(NamedTuple):
@@ -37,7 +39,7 @@ class Listed(NamedTuple):
     category_name: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Standing:
     """One factory's published grade, its state now, its numbers, and its open breaches."""
 
@@ -53,7 +55,7 @@ class Standing:
     computed_at: datetime.datetime | None = None
     measures: dict[str, Any] = field(default_factory=dict)
     status: str = "no_data"
-    trend: list[Decimal | None] = field(default_factory=list)
+    trend: tuple[Decimal | None, ...] = ()
 
     def rate(self, name: str) -> Decimal | None:
         """The rate of a measure where there are data enough to compare it."""
@@ -102,11 +104,17 @@ def standings(factories: QuerySet[Factory]) -> list[Standing]:
     except EmptyResultSet:
         return []
     alone = {f"newest_{kind}": NEWEST_OF_ONE.format(kind=kind) for kind in ("live", "night", "month")}
+    prepared = of_query(NEWEST.format(chosen=chosen, **alone), len(values))
     with connection.cursor() as cursor:
-        cursor.execute(NEWEST.format(chosen=chosen, **alone), values)
+        prepared.execute(cursor, dict(zip(prepared.names, values, strict=True)))
         rows = cursor.fetchall()
-    found = _slim([pk for row in rows for pk in row[8:] if pk])
-    return [_standing(Listed(*row[:7]), row[7], *map(found.get, row[8:])) for row in rows]
+    known = made.known(rows)
+    if len(known) < len(rows):
+        found = _slim([pk for row in rows for pk in row[8:] if pk])
+        new = {row: _standing(Listed(*row[:7]), row[7], *map(found.get, row[8:])) for row in rows if row not in known}
+        made.add(new)
+        known |= new
+    return [known[row] for row in rows]
 
 
 def _slim(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -138,39 +146,38 @@ def _slim(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
 
 
 def _standing(factory: Listed, breaches: int, live: dict | None, night: dict | None, month: dict | None) -> Standing:
-    standing = Standing(factory, breaches)
+    told: dict[str, Any] = {}
     if month:
-        standing.grade = month["published_grade"] or NOT_RATED
-        standing.is_carried, standing.graded_on = month["is_carried"], month["as_of"]
+        told |= {
+            "grade": month["published_grade"] or NOT_RATED,
+            "is_carried": month["is_carried"],
+            "graded_on": month["as_of"],
+        }
     days = [day for day in (live, night) if day]
     if days:
         now = max(days, key=lambda row: (row["as_of"], row["computed_at"]))
-        standing.evaluation, standing.measures = now["id"], now["found"] or {}
-        standing.score, standing.as_of, standing.projected = now["score"], now["as_of"], now["raw_grade"]
-        standing.computed_at = now["computed_at"]
-        standing.status = now["status"]
-    return standing
+        told |= {"evaluation": now["id"], "measures": now["found"] or {}, "projected": now["raw_grade"]}
+        told |= {name: now[name] for name in ("score", "as_of", "computed_at", "status")}
+    return Standing(factory, breaches, **told)
 
 
-TREND = """
+TREND = Prepared("""
 SELECT DISTINCT ON (factory_id, as_of) factory_id, as_of, otif_rate FROM assessments_evaluation
-WHERE factory_id = ANY(%s) AND kind = 'month' AND category_id IS NULL AND as_of = ANY(%s)
+WHERE factory_id = ANY(%(factories)s) AND kind = 'month' AND category_id IS NULL AND as_of = ANY(%(ends)s)
 ORDER BY factory_id, as_of, revision DESC
-"""
+""", factories="bigint[]", ends="date[]")  # fmt: skip
 
 
-def with_trend(standings: Sequence[Standing], day: datetime.date) -> Sequence[Standing]:
-    """Adds the rate on time in full at the end of each of the last twelve months. One query."""
+def with_trend(standings: Sequence[Standing], day: datetime.date) -> list[Standing]:
+    """The same with the rate on time in full at the end of each of the last twelve months. One query."""
     ends = closed_months(day, MONTHS)
     place = {end: i for i, end in enumerate(ends)}
     trends: dict[int, list[Decimal | None]] = {s.factory.pk: [None] * len(ends) for s in standings}
     with connection.cursor() as cursor:
-        cursor.execute(TREND, [list(trends), ends])
+        TREND.execute(cursor, {"factories": list(trends), "ends": list(ends)})
         for factory, as_of, rate in cursor.fetchall():
             trends[factory][place[as_of]] = rate
-    for standing in standings:
-        standing.trend = trends[standing.factory.pk]
-    return standings
+    return [replace(standing, trend=tuple(trends[standing.factory.pk])) for standing in standings]
 
 
 @dataclass(slots=True)

@@ -381,11 +381,11 @@ def user_triggers(table: str, prefixes: list[str]) -> Iterator[None]:
 
 @contextmanager
 def counted() -> Iterator[list[int]]:
-    """Counts the statements, without the ends of transactions and what a connection prepares once."""
+    """Counts the statements, without the ends of transactions."""
     count = [0]
 
     def note(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
-        count[0] += not sql.startswith(("SAVEPOINT", "RELEASE", "PREPARE"))
+        count[0] += not sql.startswith(("SAVEPOINT", "RELEASE"))
         return execute(sql, *rest)
 
     with connection.execute_wrapper(note):

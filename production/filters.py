@@ -73,7 +73,7 @@ def _with_mark(query: QueryDict, name: str, row: Any, key: str) -> str:
     for gone in ("before", "after", "format"):
         query.pop(gone, None)
     value = "" if key == "id" else getattr(row, key).isoformat()
-    query[name] = f"{value}~{row.pk}"
+    query[name] = f"{value}~{row.id}"
     return "?" + query.urlencode()
 
 

@@ -7,6 +7,7 @@ is made for some subjects, not for thousands.
 import itertools
 import weakref
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
@@ -26,8 +27,11 @@ class Prepared:
         self.sql, self.names = sql, list(types)
         self.name = f"plumbline_{next(_numbers)}"
         places = {name: f"${number}" for number, name in enumerate(types, 1)}
-        self.prepare = f"PREPARE {self.name} ({', '.join(types.values())}) AS {sql % places}"
-        self.call = f"EXECUTE {self.name} ({', '.join(f'%({name})s' for name in types)})"
+        kinds, given = (
+            f"({', '.join(each)})" if types else "" for each in (types.values(), map("%({})s".format, types))
+        )
+        self.prepare = f"PREPARE {self.name} {kinds} AS {sql % places}"
+        self.call = f"EXECUTE {self.name} {given}"
 
     def execute(self, cursor: Any, values: Mapping[str, Any], few: bool = True) -> None:
         """Runs it; with `few` by the plan kept in the connection, which wants `ONE_PLAN` set in the transaction."""
@@ -37,6 +41,17 @@ class Prepared:
         # What is prepared belongs to the session and outlives a rollback.
         known = _known.setdefault(connection.connection, set())
         if self.name not in known:
-            cursor.execute(self.prepare)
+            with connection.wrap_database_errors, connection.connection.cursor() as plain:
+                plain.execute(self.prepare)  # asks nothing, so it is none of the statements that are counted and logged
             known.add(self.name)
         cursor.execute(self.call, values)
+
+
+@lru_cache(maxsize=100)
+def of_query(sql: str, count: int) -> Prepared:
+    """What Django wrote, with `count` values by place: `%s`. Their types are what the statement makes of them.
+
+    For the few forms that one query takes; every form stays with the connection.
+    """
+    names = [f"value_{number}" for number in range(count)]
+    return Prepared(sql % tuple(f"%({name})s" for name in names), **dict.fromkeys(names, "unknown"))

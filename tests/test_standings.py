@@ -6,9 +6,9 @@ import random
 import pytest
 
 from assessments import scorecards
-from assessments.kept import Kept
 from assessments.models import Breach, Evaluation
 from factories.models import Factory
+from production.kept import Kept
 from tests import make
 
 FIRST = datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC)

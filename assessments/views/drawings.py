@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 
 from assessments import charts, early_warning, windows, wording
 from assessments.figures import closed_months, month_name, percent
-from assessments.kept import Kept
 from assessments.models import Evaluation
 from assessments.scorecards import MONTHS, Card
+from production.kept import Kept
 from production.models import Inspection, LotOutcome
 
 LOTS = 25

@@ -17,13 +17,13 @@ from assessments import scorecards, wording
 from assessments.charts import sparkline
 from assessments.figures import country_name, points
 from assessments.filters import FactoryFilter, heading, link, sort
-from assessments.kept import Kept
 from assessments.scorecards import GRADES_WORST_FIRST, Standing
 from assessments.templatetags.pills import pill
 from assessments.views import lists
 from assessments.views.csvs import csv_answer
 from assessments.views.entrance import BUSINESS, open_to, today
 from factories.models import Factory
+from production.kept import Kept
 
 PAGE = 50
 drawn: Kept[SafeString] = Kept(2_000)
@@ -65,16 +65,17 @@ def factory_list(request: HttpRequest) -> HttpResponse:
     if request.GET.get("format") == "csv":
         return factory_csv(shown, request.user.sees_breaches())
     page = Paginator(shown, PAGE).get_page(request.GET.get("page"))
-    scorecards.with_trend(page.object_list, today())
+    listed = scorecards.with_trend(page.object_list, today())
     params = request.GET
     heads = [
         heading(name, label, params, css, first) if name else {"label": label, "css": css}
         for name, label, css, first in HEADS
     ]
     clear_url = reverse("factory_list")
-    drawn_filter = render_to_string(
-        "assessments/parts/factory_filter.html",
-        {"form": form, "chosen": chosen, "order": request.GET.get("o", ""), "clear_url": clear_url},
+    told = {"form": form, "chosen": chosen, "order": request.GET.get("o", ""), "clear_url": clear_url}
+    drawn_filter = drawn.get(
+        (get_language(), request.GET.urlencode(), *countries, *categories),
+        lambda: render_to_string("assessments/parts/factory_filter.html", told),
     )
     return render(
         request,
@@ -85,7 +86,7 @@ def factory_list(request: HttpRequest) -> HttpResponse:
             "slim_filter": mark_safe(drawn_filter.replace('="id_', '="slim_')),  # the same again, with ids of its own
             "chosen": len(chosen),
             "heads": heads if request.user.sees_breaches() else heads[:-1],
-            "rows": table(page.object_list, request.user.sees_breaches()),
+            "rows": table(listed, request.user.sees_breaches()),
             "total": len(shown),
             "shows_breaches": request.user.sees_breaches(),
             "lead": lead(len(every), grades),
@@ -150,7 +151,7 @@ def kept_row(s: Standing, low: float, with_breaches: bool) -> SafeString:
     """One row, drawn once for all that it shows; a stored evaluation never changes, so its id stands for its numbers."""
     shown = (
         get_language(), s.factory.code, s.factory.name, s.factory.city, s.factory.country, s.evaluation, s.grade,
-        tuple(s.trend), low, s.open_breaches, with_breaches,
+        s.trend, low, s.open_breaches, with_breaches,
     )  # fmt: skip
     return drawn.get(shown, lambda: row(s, low, with_breaches))
 

@@ -13,12 +13,12 @@ from assessments import control, projection, windows, wording
 from assessments.evaluations import HISTORY
 from assessments.figures import count, points
 from assessments.judgement import sums_of
-from assessments.kept import Kept
 from assessments.models import Evaluation, Grade, Policy
 from assessments.projection import Basis, Outlook, Projected, Step
 from assessments.scorecards import Card
 from assessments.window_sums import COUNTS, MONEY, WHOLE, Asked, Found
 from factories.models import Factory
+from production.kept import Kept
 
 kept_outlooks: Kept[Outlook] = Kept(1_000)
 kept_projections: Kept[Projected] = Kept(2_000)
