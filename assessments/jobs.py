@@ -13,7 +13,6 @@ from assessments import breaches, disputes, evaluations, messages, verification,
 from assessments.models import Evaluation, JobSlot
 from notifications.models import Heartbeat
 from production import rollups
-from production.prepared import ONE_PLAN
 
 NIGHTS_BACK = 7
 MONTHS_BACK = 12
@@ -48,8 +47,6 @@ def _judge_some(now: datetime.datetime) -> bool:
         taken = _take_waiting()
         waiting = _first_days(taken)
         if waiting:
-            with connection.cursor() as cursor:
-                cursor.execute(f"SELECT {ONE_PLAN}")
             breaches.review_made(
                 evaluations.evaluate_changed(now, waiting), evaluations.organisation_yesterday(now), now=now
             )

@@ -15,6 +15,7 @@ from assessments import wording
 from assessments.figures import closed_months, month_end
 from assessments.models import Evaluation, Grade
 from factories.models import Factory
+from production.drawn_pages import unrecorded
 from production.kept import Kept
 from production.models import FactoryDay
 from production.prepared import Prepared, of_query
@@ -104,9 +105,12 @@ def standings(factories: QuerySet[Factory]) -> list[Standing]:
     except EmptyResultSet:
         return []
     alone = {f"newest_{kind}": NEWEST_OF_ONE.format(kind=kind) for kind in ("live", "night", "month")}
-    prepared = of_query(NEWEST.format(chosen=chosen, **alone), len(values))
+    sql = NEWEST.format(chosen=chosen, **alone)
     with connection.cursor() as cursor:
-        prepared.execute(cursor, dict(zip(prepared.names, values, strict=True)))
+        if prepared := of_query(sql, len(values)):
+            prepared.execute(cursor, dict(zip(prepared.names, values, strict=True)))
+        else:
+            cursor.execute(sql, values)
         rows = cursor.fetchall()
     known = made.known(rows)
     if len(known) < len(rows):
@@ -139,7 +143,8 @@ def _slim(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
                 found=measures,
             )
         )
-        read = {row["id"]: row | {"status": wording.overall(row["found"] or {})} for row in rows}
+        with unrecorded():
+            read = {row["id"]: row | {"status": wording.overall(row["found"] or {})} for row in rows}
         kept.add(read)
         found |= read
     return found

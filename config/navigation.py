@@ -1,8 +1,6 @@
 """What the top bar shows to whom. Wiring: it only names URLs."""
 
-from django.core.cache import cache
 from django.urls import reverse
-from redis.exceptions import RedisError
 
 from notifications import health
 
@@ -26,7 +24,6 @@ ENTRIES = [
     ("Policies", "policy_list", "manager admin", MORE),
     ("Administration", "admin:index", "admin", MORE),
 ]
-FINDINGS_KEPT = 60  # seconds; every page of a manager shows them
 
 
 def navigation(request):
@@ -54,17 +51,5 @@ def navigation(request):
         "nav_action": action,
         "role_name": user.get_role_display(),
         "theme": user.theme or "auto",
-        "findings": _findings() if user.role in (user.Role.MANAGER, user.Role.ADMIN) else [],
+        "findings": health.kept_sentences() if user.role in (user.Role.MANAGER, user.Role.ADMIN) else [],
     }
-
-
-def _findings():
-    """Sentences about jobs that do not run and mail that does not go; asked of the database once a minute."""
-    try:
-        sentences = cache.get("health")
-        if sentences is None:
-            sentences = [finding.sentence for finding in health.current_findings()]
-            cache.set("health", sentences, FINDINGS_KEPT)
-        return sentences
-    except RedisError:
-        return [finding.sentence for finding in health.current_findings()]

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.core.cache import cache
 from django.db import connection
+from redis.exceptions import RedisError
 
 from notifications.models import Heartbeat, Message
 
 LATE_AFTER = timedelta(minutes=15)
+KEPT = 60  # seconds
 SILENT_AFTER = timedelta(minutes=5)
 JOBS = (Heartbeat.EVALUATOR, Heartbeat.SENDER)
 
@@ -48,3 +51,15 @@ def current_findings() -> list[Finding]:
     oldest = Message.objects.oldest_owed()
     beats = dict(Heartbeat.objects.filter(name__in=JOBS).values_list("name", "at"))
     return findings(oldest.due_at if oldest else None, beats, now)
+
+
+def kept_sentences() -> list[str]:
+    """What the banner says, asked of the database once a minute; every page of a manager shows it."""
+    try:
+        sentences = cache.get("health")
+        if sentences is None:
+            sentences = [finding.sentence for finding in current_findings()]
+            cache.set("health", sentences, KEPT)
+        return list(sentences)
+    except RedisError:
+        return [finding.sentence for finding in current_findings()]

@@ -7,17 +7,25 @@ is made for some subjects, not for thousands.
 import itertools
 import weakref
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
-from django.db import connection
+from django.db import DatabaseError, connection
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
 
-# No plan is made for the values at hand: that would be planning each time again, for the first five times at least.
-ONE_PLAN = "set_config('plan_cache_mode', 'force_generic_plan', TRUE)"
 FEW = 200  # subjects at most; for more of them a plan of their own costs little and may be a better one
+
+MOST_FORMS = 300  # of statements that Django wrote
 
 _numbers = itertools.count()
 _known: weakref.WeakKeyDictionary[Any, set[str]] = weakref.WeakKeyDictionary()
+
+
+@receiver(connection_created)
+def plan_once(sender: Any, connection: Any, **_: Any) -> None:
+    """No plan for the values at hand: that would be planning again for the first five times, and whenever it looks cheaper."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET plan_cache_mode = force_generic_plan")
 
 
 class Prepared:
@@ -34,24 +42,49 @@ class Prepared:
         self.call = f"EXECUTE {self.name} {given}"
 
     def execute(self, cursor: Any, values: Mapping[str, Any], few: bool = True) -> None:
-        """Runs it; with `few` by the plan kept in the connection, which wants `ONE_PLAN` set in the transaction."""
+        """Runs it; with `few` by the plan kept in the connection."""
         if not few:
             cursor.execute(self.sql, values)
             return
-        # What is prepared belongs to the session and outlives a rollback.
+        self.keep()
+        cursor.execute(self.call, values)
+
+    def keep(self) -> None:
+        """Has the connection plan it, unless it did. That belongs to the session and outlives a rollback."""
         known = _known.setdefault(connection.connection, set())
         if self.name not in known:
             with connection.wrap_database_errors, connection.connection.cursor() as plain:
                 plain.execute(self.prepare)  # asks nothing, so it is none of the statements that are counted and logged
             known.add(self.name)
-        cursor.execute(self.call, values)
+
+    def may_be_kept(self) -> bool:
+        """Has the connection plan it; False where PostgreSQL cannot tell the types. Leaves an open transaction usable."""
+        with connection.cursor():  # connected
+            pass
+        with connection.connection.cursor() as plain:
+            if connection.in_atomic_block:
+                plain.execute("SAVEPOINT plumbline_plan")
+            try:
+                self.keep()
+            except DatabaseError:
+                if connection.in_atomic_block:
+                    plain.execute("ROLLBACK TO SAVEPOINT plumbline_plan")
+                return False
+        return True
 
 
-@lru_cache(maxsize=100)
-def of_query(sql: str, count: int) -> Prepared:
+_forms: dict[tuple[str, int], Prepared | None] = {}
+
+
+def of_query(sql: str, count: int) -> Prepared | None:
     """What Django wrote, with `count` values by place: `%s`. Their types are what the statement makes of them.
 
-    For the few forms that one query takes; every form stays with the connection.
+    None where PostgreSQL cannot tell them, and for more forms than a connection should keep.
     """
-    names = [f"value_{number}" for number in range(count)]
-    return Prepared(sql % tuple(f"%({name})s" for name in names), **dict.fromkeys(names, "unknown"))
+    if (sql, count) not in _forms:
+        if len(_forms) >= MOST_FORMS:
+            return None
+        names = [f"value_{number}" for number in range(count)]
+        form = Prepared(sql % tuple(f"%({name})s" for name in names), **dict.fromkeys(names, "unknown"))
+        _forms[sql, count] = form if form.may_be_kept() else None
+    return _forms[sql, count]

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from production import marks, outcomes
-from production.prepared import FEW, ONE_PLAN, Prepared
+from production.prepared import FEW, Prepared
 
 NEVER = datetime.date(9999, 12, 31)
 FIRST_DAY = datetime.date(2000, 1, 1)
@@ -147,7 +147,7 @@ def rebuild() -> Rebuilt:
     """
     done = Rebuilt()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_advisory_xact_lock(%s), {ONE_PLAN}", [LOCK])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         cursor.execute(
             "WITH gone AS (DELETE FROM production_touched RETURNING kind, subject_id) "
             "SELECT kind, array_agg(DISTINCT subject_id), count(*) FROM gone GROUP BY kind"

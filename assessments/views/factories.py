@@ -23,6 +23,7 @@ from assessments.views import lists
 from assessments.views.csvs import csv_answer
 from assessments.views.entrance import BUSINESS, open_to, today
 from factories.models import Factory
+from production.drawn_pages import kept_while_the_answers_hold
 from production.kept import Kept
 
 PAGE = 50
@@ -42,6 +43,7 @@ HEADS = [
 
 @require_safe
 @open_to(BUSINESS)
+@kept_while_the_answers_hold
 def factory_list(request: HttpRequest) -> HttpResponse:
     """Which factories are bad, and is it getting worse?"""
     visible = Factory.objects.visible_to(request.user)

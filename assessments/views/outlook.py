@@ -19,6 +19,7 @@ from assessments.scorecards import Card
 from assessments.window_sums import COUNTS, MONEY, WHOLE, Asked, Found
 from factories.models import Factory
 from production.kept import Kept
+from production.prepared import Prepared
 
 kept_outlooks: Kept[Outlook] = Kept(1_000)
 kept_projections: Kept[Projected] = Kept(2_000)
@@ -52,7 +53,7 @@ class Sums:
 
 
 # Written out: the same by the query builder takes as long to build as the database needs to answer it.
-SUMS = """
+SUMS = Prepared("""
 SELECT category_id, currency, {trends}, {longer} FROM production_factoryday
 WHERE factory_id = %(factory)s AND day BETWEEN %(first)s AND %(last)s AND family <> 'cycle'
 GROUP BY category_id, currency
@@ -70,7 +71,10 @@ GROUP BY category_id, currency
         f"AND (family <> 'delivery' OR day <= %(longer_due)s)){'::bigint' if name in WHOLE else ''} AS {name}"
         for name in (*COUNTS, *MONEY)
     ),
-)  # fmt: skip
+), factory="bigint", **dict.fromkeys(
+    ("first", "last", "shown", "shown_due", "now_first", "now_last", "before_first", "before_last",
+     "longer_first", "longer_last", "longer_due"), "date",
+))  # fmt: skip
 
 
 def sums(factory: Factory, shown: Evaluation, now: Evaluation | None) -> Sums:
@@ -91,7 +95,7 @@ def sums(factory: Factory, shown: Evaluation, now: Evaluation | None) -> Sums:
         days |= {"longer_first": longer.first, "longer_last": longer.last, "longer_due": due}
         first, last = min(first, longer.first), max(last, longer.last)
     with connection.cursor() as cursor:
-        cursor.execute(SUMS, {"factory": factory.pk, "first": first, "last": last, **days})
+        SUMS.execute(cursor, {"factory": factory.pk, "first": first, "last": last, **days})
         names = [column.name for column in cursor.description]
         return Sums([dict(zip(names, row, strict=True)) for row in cursor.fetchall()], asked)
 

@@ -26,6 +26,7 @@ from assessments.views.breaches import pressing, with_names
 from assessments.views.entrance import BUSINESS, STAFF, factory_or_404, open_to, sees_money, today
 from assessments.views.grades import in_force, standing
 from factories.models import Contact, Factory
+from production.drawn_pages import kept_while_the_answers_hold
 from production.models import LineOutcome, PurchaseOrder, day_at
 
 WORST_LINES = 6
@@ -35,6 +36,7 @@ BREACHES = 5
 
 @require_safe
 @open_to(BUSINESS)
+@kept_while_the_answers_hold
 def factory_detail(request: HttpRequest, code: str) -> HttpResponse:
     """Is this factory failing, at what, since when?"""
     user = request.user

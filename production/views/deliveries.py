@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from production.codes import full_code
+from production.drawn_pages import kept_while_the_answers_hold
 from production.exports import FORMATS, export
 from production.filters import DeliveryFilters, addressed, page_of
 from production.forms.deliveries import TakeBackForm, take_back
@@ -36,6 +37,7 @@ drawn: Kept[SafeString] = Kept(5_000)
 
 @require_safe
 @readers_only
+@kept_while_the_answers_hold
 def delivery_list(request):
     filters = DeliveryFilters(request.GET, request.user)
     found = filters.apply(Delivery.objects.visible_to(request.user).with_line().select_related("line__outcome"))

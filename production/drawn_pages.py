@@ -1,0 +1,168 @@
+"""A page is drawn again only where the database answers something else than when it was drawn.
+
+What a page shows follows from its address, its reader, the hour and what the database answers. So a process keeps a page with
+the statements that its view asked and a digest of each answer. For every reader they are asked again, by plans that the
+connection keeps; where all answers are the same, the page is sent as it was. Asking takes a tenth of the time of drawing.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import wraps
+from itertools import islice
+from typing import Any
+
+from django.contrib.messages import get_messages
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.utils import CursorWrapper
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
+from django.utils import timezone
+from django.utils.translation import get_language
+
+from notifications import health
+from production.kept import Kept
+from production.prepared import of_query
+
+READS = ("SELECT", "WITH", "EXECUTE")
+MOST_VALUES = 40  # of a statement that is planned once
+KEPT = 300  # pages of a process, of some 80 KB
+
+
+@dataclass(slots=True)
+class Record:
+    """The statements of one view with the digests of their answers; `is_whole` unless something else was asked, too."""
+
+    asked: list[tuple[str, Any, bytes]] = field(default_factory=list)
+    is_whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A page as it was sent, what it was drawn from, and the token that its forms bear."""
+
+    record: Record
+    content: bytes
+    content_type: str
+    token: str
+
+
+pages: Kept[Drawn] = Kept(KEPT)
+
+
+class RecordingCursor(CursorWrapper):
+    """Reads every answer at once and notes its digest; gives the rows on as any cursor does."""
+
+    def __init__(self, cursor: Any, db: Any, record: Record) -> None:
+        super().__init__(cursor, db)
+        self.record = record
+        self.rows: Iterator[Any] = iter(())
+
+    def execute(self, sql: str, params: Any = None) -> Any:
+        result = super().execute(sql, params)
+        if not sql.lstrip().upper().startswith(READS):
+            self.record.is_whole = False
+            return result
+        rows = self.cursor.fetchall()
+        self.record.asked.append((sql, params, _digest(rows)))
+        self.rows = iter(rows)
+        return result
+
+    def executemany(self, sql: str, param_list: Any) -> Any:
+        self.record.is_whole = False
+        return super().executemany(sql, param_list)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.rows
+
+    def fetchone(self) -> Any:
+        return next(self.rows, None)
+
+    def fetchmany(self, size: int = 1) -> list[Any]:
+        return list(islice(self.rows, size))
+
+    def fetchall(self) -> list[Any]:
+        return list(self.rows)
+
+
+def _digest(rows: Any) -> bytes:
+    return hashlib.blake2b(repr(rows).encode(), digest_size=16).digest()
+
+
+@contextmanager
+def recorded() -> Iterator[Record]:
+    record, database = Record(), connections[DEFAULT_DB_ALIAS]
+    database.make_cursor = lambda cursor: RecordingCursor(cursor, database, record)
+    try:
+        yield record
+    finally:
+        del database.make_cursor
+
+
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """For what never changes once it is stored: it need not be asked again."""
+    database = connections[DEFAULT_DB_ALIAS]
+    make = vars(database).pop("make_cursor", None)
+    try:
+        yield
+    finally:
+        if make:
+            database.make_cursor = make
+
+
+def kept_while_the_answers_hold(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """For a view that only reads, whose page depends on nothing else than what is said above; below the check of the role."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        # Where statements are logged, they are logged as the view asks them.
+        if request.method != "GET" or connection.queries_logged or len(get_messages(request)):
+            return view(request, *args, **kwargs)
+        key = _key(request)
+        drawn = pages.values.get(key)
+        if drawn and _same(drawn.record):
+            content = drawn.content
+            if drawn.token:
+                content = content.replace(drawn.token.encode(), get_token(request).encode())
+            return HttpResponse(content, content_type=drawn.content_type)
+        with recorded() as record:
+            response = view(request, *args, **kwargs)
+        is_plain = response.status_code == 200 and not response.streaming and not response.cookies
+        if is_plain and record.is_whole and set(response.headers) == {"Content-Type"}:
+            token = _token(response.content)
+            pages.add({key: Drawn(record, response.content, response.headers["Content-Type"], token)})
+        return response
+
+    return answered
+
+
+def _key(request: HttpRequest) -> tuple[Any, ...]:
+    user: Any = request.user
+    reader = tuple(getattr(user, column.attname) for column in user._meta.concrete_fields)
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    return request.get_full_path(), reader, get_language(), hour, *health.kept_sentences()
+
+
+def _token(content: bytes) -> str:
+    """The token of the forms of a page: the same in all of them."""
+    mark = b'name="csrfmiddlewaretoken" value="'
+    _, found, rest = content.partition(mark)
+    return rest.partition(b'"')[0].decode() if found else ""
+
+
+def _same(record: Record) -> bool:
+    """Whether every statement is answered as it was."""
+    with connection.cursor() as cursor:
+        return all(_digest(_ask(cursor, sql, values)) == digest for sql, values, digest in record.asked)
+
+
+def _ask(cursor: Any, sql: str, values: Any) -> list[Any]:
+    if isinstance(values, (list, tuple)) and len(values) <= MOST_VALUES and not sql.startswith("EXECUTE"):
+        statement = of_query(sql, len(values))
+        if statement:
+            statement.execute(cursor, dict(zip(statement.names, values, strict=True)))
+            return list(cursor.fetchall())
+    cursor.execute(sql, values)
+    return list(cursor.fetchall())

@@ -1,0 +1,169 @@
+"""A page is kept while all answers of the database hold, and never longer."""
+
+import datetime
+import re
+
+import pytest
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
+from django.utils import timezone
+
+from accounts.models import User
+from assessments import jobs
+from factories.models import Factory
+from production import drawn_pages, prepared
+from production.models import Delivery, Product
+from tests import judged, make
+from tests.test_rollups import STEPS, World
+
+LIST, SCORECARD, DELIVERIES = "/factories/", "/factories/GOOD-1/", "/deliveries/"
+PAGES = [LIST, SCORECARD, DELIVERIES]
+TOKEN = re.compile(rb'name="csrfmiddlewaretoken" value="(\w{64})"')
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    drawn_pages.pages.values.clear()
+
+
+@pytest.fixture
+def company(db):
+    judged.factory("GOOD-1", late=1)
+    judged.judge(months=2)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Counts the pages that are drawn."""
+    count = [0]
+    whole = drawn_pages.recorded
+
+    def counting():
+        count[0] += 1
+        return whole()
+
+    monkeypatch.setattr(drawn_pages, "recorded", counting)
+    return count
+
+
+def seen(client, path):
+    return TOKEN.sub(b"", client.get(path).content)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_drawn_once_and_sent_again_as_it_was(client, company, drawn, path):
+    client.force_login(make.user("manager"))
+    first = seen(client, path)
+    assert [seen(client, path) for _ in range(3)] == [first] * 3
+    assert drawn == [1]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_forms_of_a_kept_page_bear_a_token_of_their_own_that_is_accepted(company, drawn, path):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(make.user("manager"))
+    tokens = [TOKEN.search(client.get(path).content)[1].decode() for _ in range(3)]
+    assert drawn == [1]
+    assert len(set(tokens)) == 3
+    for token in tokens:
+        assert client.post("/theme/", {"theme": "dark", "csrfmiddlewaretoken": token, "next": path}).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "word"),
+    [
+        (LIST, lambda: Factory.objects.update(name="Renamed Ltd"), "Renamed Ltd"),
+        (SCORECARD, lambda: Product.objects.update(name="Renamed scarf"), "Renamed scarf"),
+        (DELIVERIES, lambda: Delivery.objects.filter(kind="receipt").update(condition="damaged"), "Damage"),
+    ],
+)
+def test_a_page_is_drawn_again_when_anything_on_it_changed(client, company, path, change, word):
+    client.force_login(make.user("manager"))
+    assert word not in client.get(path).content.decode()
+    change()
+    assert word in client.get(path).content.decode()
+
+
+def test_what_one_reader_saw_is_never_shown_to_another(client, company):
+    contact = make.user("contact", factory=Factory.objects.get())
+    judged.factory("OTHER-2", lots=0)
+    readers = [make.user("manager"), contact, make.user("inspector"), make.user("officer")]
+    found = {}
+    for _ in range(2):
+        for reader in readers:
+            client.force_login(reader)
+            found.setdefault(reader.role, []).append(
+                [(client.get(path).status_code, seen(client, path)) for path in PAGES]
+            )
+    assert all(once == again for once, again in found.values())
+    assert b"OTHER-2" in found["manager"][0][0][1]
+    assert b"OTHER-2" not in found["contact"][1][0][1]
+    assert [status for status, _ in found["officer"][1]] == [403] * 3
+
+
+def test_a_reader_whose_role_changes_sees_the_pages_of_the_new_role(client, company):
+    user = make.user("manager")
+    client.force_login(user)
+    assert b"/policies/" in client.get(LIST).content
+    User.objects.filter(pk=user.pk).update(role="inspector")
+    assert b"/policies/" not in client.get(LIST).content
+
+
+def test_a_message_is_shown_once(client, company):
+    client.force_login(make.user("manager"))
+    client.get(SCORECARD)
+    assert b"You watch" in client.post(f"{SCORECARD}watch/", {"next": SCORECARD}, follow=True).content
+    assert b"You watch" not in client.get(SCORECARD).content
+
+
+def test_with_a_new_hour_every_page_is_drawn_again(client, company, drawn, monkeypatch):
+    client.force_login(make.user("manager"))
+    now = timezone.now().replace(minute=10)
+    for minutes, times in ((0, 1), (20, 1), (51, 2)):
+        monkeypatch.setattr(timezone, "now", lambda minutes=minutes: now + datetime.timedelta(minutes=minutes))
+        client.get(LIST)
+        assert drawn == [times]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("sql", ["UPDATE factories_factory SET name = name", "SELECT 1"])
+def test_a_view_that_does_more_than_read_is_not_kept(rf: RequestFactory, sql):
+    def view(request):
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+        return HttpResponse("")
+
+    request = rf.get("/")
+    request.user, request._messages = make.user("manager"), []
+    drawn_pages.kept_while_the_answers_hold(view)(request)
+    assert len(drawn_pages.pages.values) == sql.startswith("SELECT")
+
+
+@pytest.mark.django_db
+def test_a_statement_that_cannot_be_planned_without_its_values_is_asked_as_it_is():
+    assert prepared.of_query("SELECT %s", 1) is not None
+    assert prepared.of_query("SELECT CASE WHEN %s THEN nothing END", 1) is None
+    with connection.cursor() as cursor:
+        assert drawn_pages._ask(cursor, "SELECT pg_typeof(%s)::text", [1]) == [("integer",)]
+    assert prepared.of_query("SELECT 1", 0) is not None, "the transaction goes on"
+
+
+@pytest.mark.django_db
+def test_kept_pages_equal_fresh_ones_after_any_change():
+    """Every step of the sums' test, in order and with the job of the minute: what is kept is what would be drawn."""
+    world, client = World(), Client()
+    client.force_login(make.user("manager"))
+    now = datetime.datetime(2026, 4, 20, 12, tzinfo=datetime.UTC)
+    for name in ["add_line"] * 4 + ["deliver"] * 4 + ["inspect"] * 2 + STEPS * 2:
+        getattr(world, name)()
+        if name in ("work", "deliver", "inspect"):
+            jobs.assess(now)
+        paths = [
+            LIST,
+            DELIVERIES,
+            *(f"/factories/{code}/" for code in Factory.objects.values_list("code", flat=True)[:2]),
+        ]
+        kept = [seen(client, path) for path in paths]
+        drawn_pages.pages.values.clear()
+        assert kept == [seen(client, path) for path in paths], f"after {name}"
