@@ -26,6 +26,7 @@ STATES_WORST_FIRST = ["breach", "watch", "no_data", "ok"]
 MONTHS = 12
 kept: Kept[dict[str, Any]] = Kept(2_000)  # evaluations
 made: Kept["Standing"] = Kept(2_000)
+numbers: Kept[tuple[dict[str, Any], dict[str, Any]]] = Kept(2_000)  # sums and measures of evaluations
 
 
 class Listed(NamedTuple):
@@ -187,42 +188,73 @@ def with_trend(standings: Sequence[Standing], day: datetime.date) -> list[Standi
 
 @dataclass(slots=True)
 class Card:
-    """One factory for its scorecard: the newest day, the months, and the month whose grade is published."""
+    """One factory for its scorecard: the newest day, the months, and the month whose grade is published.
+
+    `firsts` are the months as they were published, before late facts revised them; `categories` are judged on the newest day.
+    """
 
     factory: Factory
     now: Evaluation | None = None
     month: Evaluation | None = None
     months: dict[datetime.date, Evaluation] = field(default_factory=dict)
+    firsts: dict[datetime.date, Evaluation] = field(default_factory=dict)
+    categories: list[Evaluation] = field(default_factory=list)
 
     @property
     def grade(self) -> str:
         return (self.month.published_grade if self.month else "") or NOT_RATED
 
 
+def with_numbers(rows: list[Evaluation]) -> list[Evaluation]:
+    """Evaluations that were read without their sums and measures, with them: a process keeps what never changes."""
+    found = numbers.known(row.pk for row in rows)
+    if missing := [row.pk for row in rows if row.pk not in found]:
+        with unrecorded():
+            read = Evaluation.objects.filter(pk__in=missing).order_by().values_list("pk", "sums", "measures")
+            new = {pk: (sums, measures) for pk, sums, measures in read}
+        numbers.add(new)
+        found |= new
+    for row in rows:
+        row.sums, row.measures = found[row.pk]
+    return rows
+
+
 def card(factory: Factory, day: datetime.date) -> Card:
-    """The newest day and the last twelve months of one factory. One query."""
+    """The newest day and the last twelve months of one factory. One query; another one where some are new to the process."""
     ends = closed_months(day, MONTHS)
-    whole = Evaluation.objects.whole().filter(factory=factory)
-    newest_days = Q()
+    every = Evaluation.objects.filter(factory=factory)
+    wanted = Q(kind="month", category=None, as_of__gte=ends[0])
     for kind in ("live", "night"):
-        last = whole.filter(kind=kind).order_by("-category_id", "-as_of", "-revision").values("id")[:1]
-        newest_days |= Q(id=Subquery(last))
+        newest = every.filter(kind=kind, category=None).order_by("-category_id", "-as_of", "-revision")
+        wanted |= Q(id=Subquery(newest.values("id")[:1]))
+        wanted |= Q(kind=kind, category__isnull=False, as_of=Subquery(newest.values("as_of")[:1]))
     rows = (
-        whole.filter(newest_days | Q(kind="month", as_of__gte=ends[0]))
-        .select_related("policy__factory", "policy__category")
-        .defer("sums")
-        .order_by("kind", "as_of", "-revision")
-        .distinct("kind", "as_of")
+        every.filter(wanted)
+        .annotate(is_first=Q(revision=1))
+        .select_related("policy__factory", "policy__category", "category")
+        .defer("sums", "measures")
+        .order_by("kind", "category_id", "as_of", "is_first", "-revision")  # the newest revision, and the first one
+        .distinct("kind", "category_id", "as_of", "is_first")
     )
     found = Card(factory)
+    of_categories: list[Evaluation] = []
     for row in rows:
         row.factory = factory
-        if row.kind == Evaluation.Kind.MONTH:
-            found.months[row.as_of] = row
+        if row.category_id:
+            of_categories.append(row)
+        elif row.kind == Evaluation.Kind.MONTH:
+            found.months.setdefault(row.as_of, row)
+            if row.revision == 1:
+                found.firsts[row.as_of] = row
         elif found.now is None or (row.as_of, row.computed_at) > (found.now.as_of, found.now.computed_at):
             found.now = row
+    if found.now:
+        same = [row for row in of_categories if (row.kind, row.as_of) == (found.now.kind, found.now.as_of)]
+        newest_of = {row.category_id: row for row in reversed(same)}  # the newest revision stays
+        found.categories = [newest_of[category] for category in sorted(newest_of)]
     if found.months:
         found.month = found.months[max(found.months)]
+    with_numbers([*found.months.values(), *([found.now] if found.now else []), *found.categories])
     return found
 
 

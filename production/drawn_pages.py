@@ -23,7 +23,7 @@ from django.utils.translation import get_language
 
 from notifications import health
 from production.kept import Kept
-from production.prepared import of_query
+from production.prepared import by_call, of_query
 
 READS = ("SELECT", "WITH", "EXECUTE")
 MOST_VALUES = 40  # of a statement that is planned once
@@ -159,10 +159,14 @@ def _same(record: Record) -> bool:
 
 
 def _ask(cursor: Any, sql: str, values: Any) -> list[Any]:
-    if isinstance(values, (list, tuple)) and len(values) <= MOST_VALUES and not sql.startswith("EXECUTE"):
-        statement = of_query(sql, len(values))
-        if statement:
-            statement.execute(cursor, dict(zip(statement.names, values, strict=True)))
-            return list(cursor.fetchall())
-    cursor.execute(sql, values)
+    if sql in by_call:
+        by_call[sql].execute(cursor, values)  # a newer connection has to plan it first
+    elif (
+        isinstance(values, (list, tuple))
+        and len(values) <= MOST_VALUES
+        and (statement := of_query(sql, len(values))) is not None
+    ):
+        statement.execute(cursor, dict(zip(statement.names, values, strict=True)))
+    else:
+        cursor.execute(sql, values)
     return list(cursor.fetchall())

@@ -18,6 +18,7 @@ FEW = 200  # subjects at most; for more of them a plan of their own costs little
 MOST_FORMS = 300  # of statements that Django wrote
 
 _numbers = itertools.count()
+by_call: dict[str, "Prepared"] = {}
 _known: weakref.WeakKeyDictionary[Any, set[str]] = weakref.WeakKeyDictionary()
 
 
@@ -40,6 +41,7 @@ class Prepared:
         )
         self.prepare = f"PREPARE {self.name} {kinds} AS {sql % places}"
         self.call = f"EXECUTE {self.name} {given}"
+        by_call[self.call] = self
 
     def execute(self, cursor: Any, values: Mapping[str, Any], few: bool = True) -> None:
         """Runs it; with `few` by the plan kept in the connection."""

@@ -59,6 +59,19 @@ def test_a_page_is_drawn_once_and_sent_again_as_it_was(client, company, drawn, p
     assert drawn == [1]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_kept_page_is_asked_again_by_a_new_connection(client, drawn):
+    judged.factory("GOOD-1", late=1)
+    judged.judge(months=2)
+    client.force_login(make.user("manager"))
+    for path in PAGES:
+        first = seen(client, path)
+        for _ in range(2):
+            connection.close()
+            assert seen(client, path) == first
+    assert drawn == [len(PAGES)]
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_forms_of_a_kept_page_bear_a_token_of_their_own_that_is_accepted(company, drawn, path):
     client = Client(enforce_csrf_checks=True)

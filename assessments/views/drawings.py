@@ -4,7 +4,7 @@ import datetime
 from functools import partial
 from typing import Any
 
-from django.db.models import F
+from django.db import connection
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -16,7 +16,8 @@ from assessments.figures import closed_months, month_name, percent
 from assessments.models import Evaluation
 from assessments.scorecards import MONTHS, Card
 from production.kept import Kept
-from production.models import Inspection, LotOutcome
+from production.models import Inspection
+from production.prepared import Prepared
 
 LOTS = 25
 HEAD = ("Month", "Rate", "Counted from", "90% interval", "State")
@@ -119,15 +120,22 @@ def row(
     ]
 
 
+# The codes only of those that are drawn.
+YEAR_OF_LOTS = Prepared("""
+SELECT CASE WHEN row_number() OVER (ORDER BY inspected_on DESC, lot_id DESC) <= %(drawn)s
+        THEN (SELECT code FROM production_lot WHERE id = lot_id) END,
+    inspection_id, inspected_on, critical + major, inspected
+FROM production_lotoutcome WHERE factory_id = %(factory)s AND inspected_on BETWEEN %(first)s AND %(last)s
+ORDER BY inspected_on, lot_id
+""", factory="bigint", first="date", last="date", drawn="bigint")  # fmt: skip
+
+
 def lots(factory: Any, last: datetime.date) -> dict[str, Any] | None:
     """The control chart of the last inspected lots of a year, and whether they drift; None with fewer than two."""
     year = windows.rolling(last, early_warning.BASELINE_DAYS)
-    every = list(
-        LotOutcome.objects.filter(factory=factory)
-        .between(year.first, year.last)
-        .order_by("inspected_on", "lot_id")
-        .values_list("lot__code", "inspection_id", "inspected_on", F("critical") + F("major"), "inspected")
-    )
+    with connection.cursor() as cursor:
+        YEAR_OF_LOTS.execute(cursor, {"factory": factory.pk, "first": year.first, "last": year.last, "drawn": LOTS})
+        every = cursor.fetchall()
     if len(every) < 2:
         return None
     return kept_lots.get((get_language(), tuple(every)), lambda: draw_lots(every))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -52,25 +51,32 @@ class Sums:
         return sums_of(self.asked, Found(counts, money))
 
 
-# Written out: the same by the query builder takes as long to build as the database needs to answer it.
+# Written out: the same by the query builder takes as long to build as the database needs to answer it. First each sum of the
+# days that belong to the same windows, then the windows.
 SUMS = Prepared("""
-SELECT category_id, currency, {trends}, {longer} FROM production_factoryday
-WHERE factory_id = %(factory)s AND day BETWEEN %(first)s AND %(last)s AND family <> 'cycle'
-GROUP BY category_id, currency
+SELECT category_id, currency, {trends}, {longer} FROM (
+    SELECT category_id, currency,
+        day BETWEEN %(now_first)s AND LEAST(%(now_last)s, CASE family WHEN 'delivery' THEN %(shown_due)s ELSE %(shown)s END) AS is_now,
+        day BETWEEN %(before_first)s
+            AND LEAST(%(before_last)s, CASE family WHEN 'delivery' THEN %(shown_due)s ELSE %(shown)s END) AS is_before,
+        day BETWEEN %(longer_first)s AND %(longer_last)s AND (family <> 'delivery' OR day <= %(longer_due)s) AS is_longer,
+        {sums}
+    FROM production_factoryday
+    WHERE factory_id = %(factory)s AND day BETWEEN %(first)s AND %(last)s AND family <> 'cycle'
+    GROUP BY 1, 2, 3, 4, 5
+) AS stretches GROUP BY category_id, currency
 """.format(
     trends=", ".join(
-        f"SUM({column}) FILTER (WHERE day BETWEEN %({when}_first)s AND LEAST(%({when}_last)s, %({until})s))::bigint AS {name}_{when}"
+        f"SUM({column}) FILTER (WHERE is_{when})::bigint AS {name}_{when}"
         for when in ("now", "before")
-        for name, column, until in (
-            ("units", "units_inspected", "shown"), ("bad", "units_critical + units_major", "shown"),
-            ("due", "lines", "shown_due"), ("late", "lines - otif", "shown_due"),
+        for name, column in (
+            ("units", "units_inspected"), ("bad", "units_critical + units_major"), ("due", "lines"), ("late", "lines - otif"),
         )
     ),
     longer=", ".join(
-        f"SUM({name}) FILTER (WHERE day BETWEEN %(longer_first)s AND %(longer_last)s "
-        f"AND (family <> 'delivery' OR day <= %(longer_due)s)){'::bigint' if name in WHOLE else ''} AS {name}"
-        for name in (*COUNTS, *MONEY)
+        f"SUM({name}) FILTER (WHERE is_longer){'::bigint' if name in WHOLE else ''} AS {name}" for name in (*COUNTS, *MONEY)
     ),
+    sums=", ".join(f"SUM({name}) AS {name}" for name in (*COUNTS, *MONEY)),
 ), factory="bigint", **dict.fromkeys(
     ("first", "last", "shown", "shown_due", "now_first", "now_last", "before_first", "before_last",
      "longer_first", "longer_last", "longer_due"), "date",
@@ -120,7 +126,7 @@ def arrow(name: str, trend: control.Trend) -> str:
 
 def outlook(card: Card, found: Sums) -> dict[str, Any]:
     """The projected grade for the page, and one or two sentences of what would lift it."""
-    basis = _basis(card.factory, card.now, found)
+    basis = _basis(card, found)
     seen = kept_outlooks.get(_key(basis), lambda: projection.outlook(basis))
     judged = seen.now.judged
     return {
@@ -185,33 +191,21 @@ def grade_name(step: Step) -> str:
     return _(Grade(step.grade).label)
 
 
-def _basis(factory: Factory, now: Evaluation, found: Sums) -> Basis:
-    """What the month rules would judge today; one query for the sums of the day, of its categories, and the months."""
-    since = now.as_of - HISTORY
-    wanted = (
-        Q(pk=now.pk)
-        | Q(category__isnull=False, kind=now.kind, as_of=now.as_of)
-        | Q(category__isnull=True, kind=Evaluation.Kind.MONTH, revision=1, as_of__gte=since, as_of__lt=now.as_of)
-    )
-    rows = list(
-        Evaluation.objects.filter(wanted, factory=factory)
-        .select_related("category", "policy")
-        .order_by("-as_of", "-revision")
-    )
-    whole = next(row for row in rows if row.pk == now.pk)
-    of_categories = {row.category_id: row for row in reversed(rows) if row.category_id}  # the newest revision stays
+def _basis(card: Card, found: Sums) -> Basis:
+    """What the month rules would judge today, from what the card holds."""
+    now, factory = card.now, card.factory
     gating = [
         f"{name}:{row.category.code}"
-        for row in of_categories.values()
+        for row in card.categories
         for name, measure in _projected(_of(row, row.category, found)).judged.measures.items()
         if measure["status"] == "breach"
     ]
     before = tuple(
         {"published_grade": row.published_grade, "raw_grade": row.raw_grade, "is_carried": row.is_carried}
-        for row in rows
-        if row.kind == Evaluation.Kind.MONTH
+        for as_of, row in sorted(card.firsts.items(), reverse=True)
+        if now.as_of - HISTORY <= as_of < now.as_of
     )
-    return _of(whole, factory.category, found, tuple(gating), before)
+    return _of(now, factory.category, found, tuple(gating), before)
 
 
 def _projected(basis: Basis) -> Projected:
