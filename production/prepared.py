@@ -24,9 +24,12 @@ _known: weakref.WeakKeyDictionary[Any, set[str]] = weakref.WeakKeyDictionary()
 
 @receiver(connection_created)
 def plan_once(sender: Any, connection: Any, **_: Any) -> None:
-    """No plan for the values at hand: that would be planning again for the first five times, and whenever it looks cheaper."""
+    """No plan for the values at hand: that would be planning again for the first five times, and whenever it looks cheaper.
+
+    And no second process for one statement: starting one takes as long as most of ours, and other readers wait for the processor.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SET plan_cache_mode = force_generic_plan")
+        cursor.execute("SET plan_cache_mode = force_generic_plan; SET max_parallel_workers_per_gather = 0")
 
 
 class Prepared:

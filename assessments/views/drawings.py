@@ -120,13 +120,14 @@ def row(
     ]
 
 
-# The codes only of those that are drawn.
+# Which lot it was only of those that are drawn.
 YEAR_OF_LOTS = Prepared("""
-SELECT CASE WHEN row_number() OVER (ORDER BY inspected_on DESC, lot_id DESC) <= %(drawn)s
-        THEN (SELECT code FROM production_lot WHERE id = lot_id) END,
-    inspection_id, inspected_on, critical + major, inspected
-FROM production_lotoutcome WHERE factory_id = %(factory)s AND inspected_on BETWEEN %(first)s AND %(last)s
-ORDER BY inspected_on, lot_id
+SELECT CASE WHEN is_drawn THEN (SELECT code FROM production_lot WHERE id = lot_id) END,
+    CASE WHEN is_drawn THEN inspection_id END, CASE WHEN is_drawn THEN inspected_on END, bad, inspected
+FROM (
+    SELECT *, critical + major AS bad, row_number() OVER (ORDER BY inspected_on DESC, lot_id DESC) <= %(drawn)s AS is_drawn
+    FROM production_lotoutcome WHERE factory_id = %(factory)s AND inspected_on BETWEEN %(first)s AND %(last)s
+) AS year ORDER BY year.inspected_on, lot_id
 """, factory="bigint", first="date", last="date", drawn="bigint")  # fmt: skip
 
 
