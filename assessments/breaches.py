@@ -61,8 +61,7 @@ def review(
         .select_related("policy", "factory", "category")
         .order_by("as_of", "pk")
     )
-    with transaction.atomic():
-        return review_made(list(evaluations) if evaluation_ids else [], on, night, quiet, now)
+    return review_made(list(evaluations), on, night, quiet, now)
 
 
 def review_made(

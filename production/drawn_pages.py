@@ -2,10 +2,11 @@
 
 What a page shows follows from its address, its reader, the hour and what the database answers. So a process keeps a page with
 the statements that its view asked and a digest of each answer. For every reader they are asked again, by plans that the
-connection keeps; where all answers are the same, the page is sent as it was. Asking takes a tenth of the time of drawing.
+connection keeps; where all answers are the same, the page is sent as it was.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +26,8 @@ from notifications import health
 from production.kept import Kept
 from production.prepared import by_call, of_query
 
-READS = ("SELECT", "WITH", "EXECUTE")
+READS = ("SELECT", "WITH")
+WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b")  # also where a WITH hides them, and rows that are locked
 MOST_VALUES = 40  # of a statement that is planned once
 KEPT = 300  # pages of a process, of some 80 KB
 
@@ -61,12 +63,14 @@ class RecordingCursor(CursorWrapper):
 
     def execute(self, sql: str, params: Any = None) -> Any:
         result = super().execute(sql, params)
-        if not sql.lstrip().upper().startswith(READS):
-            self.record.is_whole = False
-            return result
-        rows = self.cursor.fetchall()
-        self.record.asked.append((sql, params, _digest(rows)))
+        reads = only_reads(sql)
+        # A cursor of the server's tells its columns only once it was read.
+        rows = self.cursor.fetchall() if reads or self.cursor.description is not None else []
         self.rows = iter(rows)
+        if reads:
+            self.record.asked.append((sql, params, _digest(rows)))
+        else:
+            self.record.is_whole = False
         return result
 
     def executemany(self, sql: str, param_list: Any) -> Any:
@@ -84,6 +88,12 @@ class RecordingCursor(CursorWrapper):
 
     def fetchall(self) -> list[Any]:
         return list(self.rows)
+
+
+def only_reads(sql: str) -> bool:
+    """Whether a statement may be asked again at any time; said of few, and wrongly of none."""
+    text = (by_call[sql].sql if sql in by_call else sql).lstrip().upper()
+    return text.startswith(READS) and not WRITES.search(text)
 
 
 def _digest(rows: Any) -> bytes:

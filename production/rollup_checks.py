@@ -6,8 +6,9 @@ from typing import Any
 from django.db import connection
 
 from production import outcomes
-from production.rollups import NEVER, SOURCE_OF, TABLES
+from production.rollups import NEVER, SOURCE_OF, TABLES, Table
 
+TABLE = {table.name: table for table in TABLES}
 Difference = tuple[dict[str, Any]]  # a row that stands on one side only
 
 
@@ -34,7 +35,7 @@ def differences(factories: Iterable[int] | None = None) -> list[Difference]:
 
 def _fresh(family: str, narrowed: bool) -> str:
     source, day = SOURCE_OF[family]
-    table = next(table for table in TABLES if table.name == source)
+    table = TABLE[source]
     rows = f"(SELECT * FROM ({table.sql(narrowed)}) AS r ({table.columns}) WHERE {day} IS NOT NULL) AS rows"
     return f"SELECT * FROM ({outcomes.bucket_sums(family, rows)}) AS s ({outcomes.bucket_columns(family)})"
 
@@ -51,30 +52,32 @@ def differences_of_orders(orders: Sequence[int]) -> list[Difference]:
     The outcomes are worked out again from the source rows, the sums from the stored outcomes of those days.
     """
     values: dict[str, Any] = {"as_of": NEVER, "orders": list(orders), "lots": []}
-    found: list[Difference] = []
     with connection.cursor() as cursor:
-        for name, table in (("lines", "production_orderline"), ("materials", "production_ordermaterial")):
-            cursor.execute(f"SELECT id FROM {table} WHERE order_id = ANY(%(orders)s)", values)
-            values[name] = [row[0] for row in cursor.fetchall()]
-        for table in TABLES:
-            # A row of the table takes the digits that it stores.
-            row = f"jsonb_populate_record(NULL::{table.name}, to_jsonb(r))"
-            fresh = f"SELECT to_jsonb({row}) FROM ({table.sql(True)}) AS r ({table.columns})"
-            stored = f"SELECT to_jsonb(s) FROM {table.name} s WHERE {table.matches}"
-            cursor.execute(_unequal(stored, fresh), values)
-            found += cursor.fetchall()
-        for family, (source, day) in SOURCE_OF.items():
-            matches = next(table.matches for table in TABLES if table.name == source)
-            days = f"SELECT DISTINCT factory_id, {day} AS day FROM {source} WHERE {matches}"
-            rows = (
-                f"(SELECT s.* FROM {source} s JOIN days d ON s.factory_id = d.factory_id AND s.{day} = d.day) AS rows"
-            )
-            columns = outcomes.bucket_columns(family)
-            summed = f"SELECT to_jsonb(s) FROM ({outcomes.bucket_sums(family, rows)}) AS s ({columns})"
-            stored = (
-                f"SELECT to_jsonb(f) - 'id' FROM production_factoryday f JOIN days d USING (factory_id, day) "
-                f"WHERE f.family = '{family}'"
-            )
-            cursor.execute(f"WITH days AS MATERIALIZED ({days}) {_unequal(stored, summed)}", values)
-            found += cursor.fetchall()
-    return found
+        cursor.execute(
+            "SELECT ARRAY(SELECT id FROM production_orderline WHERE order_id = ANY(%(orders)s)), "
+            "ARRAY(SELECT id FROM production_ordermaterial WHERE order_id = ANY(%(orders)s))",
+            values,
+        )
+        values["lines"], values["materials"] = cursor.fetchone()
+        parts = [*(_outcomes_unequal(table) for table in TABLES), *(_sums_unequal(family) for family in SOURCE_OF)]
+        cursor.execute(" UNION ALL ".join(f"({part})" for part in parts), values)
+        return list(cursor.fetchall())
+
+
+def _outcomes_unequal(table: Table) -> str:
+    row = f"jsonb_populate_record(NULL::{table.name}, to_jsonb(r))"  # takes the digits that the table stores
+    fresh = f"SELECT to_jsonb({row}) FROM ({table.sql(True)}) AS r ({table.columns})"
+    return _unequal(f"SELECT to_jsonb(s) FROM {table.name} s WHERE {table.matches}", fresh)
+
+
+def _sums_unequal(family: str) -> str:
+    source, day = SOURCE_OF[family]
+    days = f"SELECT DISTINCT factory_id, {day} AS day FROM {source} WHERE {TABLE[source].matches}"
+    rows = f"(SELECT s.* FROM {source} s JOIN days d ON s.factory_id = d.factory_id AND s.{day} = d.day) AS rows"
+    columns = outcomes.bucket_columns(family)
+    summed = f"SELECT to_jsonb(s) FROM ({outcomes.bucket_sums(family, rows)}) AS s ({columns})"
+    stored = (
+        f"SELECT to_jsonb(f) - 'id' FROM production_factoryday f JOIN days d USING (factory_id, day) "
+        f"WHERE f.family = '{family}'"
+    )
+    return f"WITH days AS MATERIALIZED ({days}) {_unequal(stored, summed)}"

@@ -10,9 +10,9 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from accounts.models import User
-from assessments import jobs
+from assessments import breaches, jobs, scorecards
 from factories.models import Factory
-from production import drawn_pages, prepared
+from production import drawn_pages, prepared, rollups
 from production.models import Delivery, Product
 from tests import judged, make
 from tests.test_rollups import STEPS, World
@@ -140,17 +140,45 @@ def test_with_a_new_hour_every_page_is_drawn_again(client, company, drawn, monke
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("sql", ["UPDATE factories_factory SET name = name", "SELECT 1"])
-def test_a_view_that_does_more_than_read_is_not_kept(rf: RequestFactory, sql):
+@pytest.mark.parametrize(
+    ("sql", "reads"),
+    [
+        ("SELECT 1", True),
+        ("WITH one AS (SELECT 1) SELECT * FROM one", True),
+        ("UPDATE factories_factory SET name = name", False),
+        ("UPDATE production_site SET code = code RETURNING code", False),
+        ("WITH gone AS (DELETE FROM production_touched RETURNING id) SELECT count(*) FROM gone", False),
+        ("SELECT id FROM factories_factory FOR UPDATE", False),
+        ("SET LOCAL work_mem = '8MB'", False),
+    ],
+)
+def test_a_view_that_does_more_than_read_is_not_kept_and_reads_its_rows(rf: RequestFactory, sql, reads):
+    make.line()
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        expected = cursor.fetchall() if cursor.description else []
+    found = []
+
     def view(request):
         with connection.cursor() as cursor:
+            cursor.execute("SELECT 'before'")
             cursor.execute(sql)
+            found.append(cursor.fetchall())
         return HttpResponse("")
 
     request = rf.get("/")
     request.user, request._messages = make.user("manager"), []
     drawn_pages.kept_while_the_answers_hold(view)(request)
-    assert len(drawn_pages.pages.values) == sql.startswith("SELECT")
+    assert len(drawn_pages.pages.values) == reads
+    if "DELETE" not in sql:  # what is gone is not counted twice
+        assert found == [expected]
+
+
+@pytest.mark.django_db
+def test_prepared_statements_that_write_are_not_kept():
+    assert drawn_pages.only_reads(rollups.REWRITE["production_lineoutcome"].call) is False
+    assert drawn_pages.only_reads(breaches.LIVE_EVENTS.call) is False
+    assert drawn_pages.only_reads(scorecards.TREND.call) is True
 
 
 @pytest.mark.django_db

@@ -214,7 +214,7 @@ def queries_of_a_night(factories, django_assert_max_num_queries):
     for _ in range(factories):
         line = make.line(10, committed_on=make.day("2026-11-10"))
         make.delivery(5, line=line, lot=make.lot(line=line), received_on=make.day("2026-11-12"))
-    with django_assert_max_num_queries(220) as captured:
+    with django_assert_max_num_queries(200) as captured:
         jobs.night(at("2026-11-23T00:05"))
     return len(captured)
 
