@@ -9,6 +9,7 @@ from assessments import evaluations, grading, judgement, window_sums, windows
 from assessments.evaluations import MONTH, Chosen, Policies, Subject
 from assessments.judgement import Verdict
 from assessments.models import Policy
+from assessments.publication import publication
 from factories.models import Category, Factory
 
 Judged = tuple[Policy, Verdict]
@@ -131,7 +132,7 @@ def _publish(side: Side, factory: Factory, ends: Sequence[datetime.date], judged
         if one:
             policy, verdict = one
             card = verdict.card
-            grade, carried = evaluations.publication(card, policy, published)
+            grade, carried = publication(card, policy, published)
             published.insert(0, {"published_grade": grade, "raw_grade": card.raw, "is_carried": carried})
             breaches = frozenset(name for name, status in verdict.statuses.items() if status == "breach")
             month = Month(str(card.score) if card.score is not None else None, grade, breaches)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -19,13 +19,13 @@ from django.db import connection, transaction
 from assessments import consequences, grading, window_sums, windows
 from assessments.judgement import CODE_VERSION, Judged, digest, judge, suffices, sums_of
 from assessments.models import Evaluation, Policy
+from assessments.publication import HISTORY, latest, publication
 from assessments.window_sums import Asked, Found, Sums
 from factories.models import Category, Factory
 from production.prepared import FEW, Prepared
 
 LIVE, NIGHT, MONTH = Evaluation.Kind.LIVE, Evaluation.Kind.NIGHT, Evaluation.Kind.MONTH
 BATCH = 1_000  # days of factories judged in one go
-HISTORY = datetime.timedelta(days=200)  # the months that a published grade may hang on
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +298,7 @@ def _store(judgements: Sequence[Judgement]) -> list[Made]:
                 published, carried = previous["published_grade"], previous["is_carried"]
             else:
                 months = before.setdefault(factory, {})
-                published, carried = publication(judged, policy, _latest(months, as_of))
+                published, carried = publication(judged, policy, latest(months, as_of))
                 months[as_of] = {"published_grade": published, "raw_grade": judged.raw, "is_carried": carried}
         new[subject.key] = subject, policy, {
             "factory_id": factory, "category_id": category, "kind": str(kind), "as_of": as_of.isoformat(),
@@ -353,43 +353,6 @@ def _published(judgements: Sequence[Judgement]) -> dict[int, dict[datetime.date,
     for row in rows:
         found.setdefault(row["factory_id"], {})[row["as_of"]] = row
     return found
-
-
-def _latest(months: dict[datetime.date, dict[str, Any]], before: datetime.date) -> list[dict[str, Any]]:
-    """The months that ended before a day, latest first."""
-    return [months[day] for day in sorted(months, reverse=True) if before - HISTORY <= day < before]
-
-
-class Outcome(Protocol):
-    """What a publication looks at: the score, the grade after the caps, and whether a cap lowered it."""
-
-    @property
-    def score(self) -> Decimal | None: ...
-    @property
-    def raw(self) -> str: ...
-    @property
-    def gated(self) -> bool: ...
-
-
-def publication(judged: Outcome, policy: Policy, before: Sequence[dict[str, Any]]) -> tuple[str, bool]:
-    """The grade to publish, and whether it is carried; `before` holds the earlier months, latest first (SCO-6, SCO-9)."""
-    last = before[0] if before else None
-    previous = last["published_grade"] if last and last["published_grade"] else None
-    if judged.score is None:
-        carries = 0
-        for row in before:
-            if not row["is_carried"]:
-                break
-            carries += 1
-        step = grading.carry(previous, carries, policy.carry_max)
-    else:
-        bands = {grading.FAILING: Decimal(0), grading.PASSING: policy.passing_from, grading.GOOD: policy.good_from,
-                 grading.EXCELLENT: policy.excellent_from}  # fmt: skip
-        step = grading.publish(
-            previous, judged.raw, judged.score, judged.gated, last["raw_grade"] if last else None,
-            policy.hysteresis_margin, bands,
-        )  # fmt: skip
-    return step.published, step.carried
 
 
 COLUMNS = {

@@ -12,9 +12,9 @@ from itertools import pairwise
 from typing import Any
 
 from assessments import grading, measures
-from assessments.evaluations import publication
 from assessments.judgement import Judged, judge
 from assessments.models import Policy
+from assessments.publication import publication
 from factories.models import Category
 
 MOST_LINES = 50

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from assessments.evaluations import HISTORY, publication
 from assessments.models import Evaluation, Policy
+from assessments.publication import HISTORY, publication
 
 
 @dataclass(frozen=True, slots=True)

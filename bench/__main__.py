@@ -17,7 +17,7 @@ django.setup()
 
 from django.conf import settings  # noqa: E402
 
-from bench import figures, growth, pages, workers, world  # noqa: E402
+from bench import figures, growth, pages, tables, workers, world  # noqa: E402
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def main() -> None:
         finish("pages", pages.measure(size.today, options.repeats), pages.table)
     else:
         measured = figures.measure(size, options.repeats, lambda so_far: save("sums", so_far), options.again)
-        finish("sums", measured, figures.table)
+        finish("sums", measured, tables.table)
         if any(measured["differences"].values()):
             sys.exit("bench: some results differ from the reference.")
 

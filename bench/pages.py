@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from assessments.views import factories as list_view
-from bench import figures
+from bench import figures, tables
 from config import embedded
 from production import filters
 
@@ -144,7 +144,7 @@ def measure(today: datetime.date, repeats: int, seconds: float = SECONDS) -> dic
 
 
 def table(measured: dict[str, Any]) -> str:
-    shown = figures.Table([{name: [1 / found] for name, found in one.items()} for one in measured["rounds"]], [])
+    shown = tables.Table([{name: [1 / found] for name, found in one.items()} for one in measured["rounds"]], [])
     lines = ["| page | answers a second | of the bare page's | queries with 50 and 200 rows |", "|---|---:|---:|---|"]
     for name in shown.rounds[0]:
         counted = measured["queries"].get(name, {})

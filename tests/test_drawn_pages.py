@@ -10,7 +10,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from accounts.models import User
-from assessments import breaches, jobs, scorecards
+from assessments import breach_events, jobs, scorecards
 from factories.models import Factory
 from production import drawn_pages, prepared, rollups
 from production.models import Delivery, Product
@@ -177,7 +177,7 @@ def test_a_view_that_does_more_than_read_is_not_kept_and_reads_its_rows(rf: Requ
 @pytest.mark.django_db
 def test_prepared_statements_that_write_are_not_kept():
     assert drawn_pages.only_reads(rollups.REWRITE["production_lineoutcome"].call) is False
-    assert drawn_pages.only_reads(breaches.LIVE_EVENTS.call) is False
+    assert drawn_pages.only_reads(breach_events.LIVE_EVENTS.call) is False
     assert drawn_pages.only_reads(scorecards.TREND.call) is True
 
 

@@ -20,10 +20,11 @@ from django.db import connection, transaction
 from django.test import Client
 
 from accounts.models import User
-from assessments import claims, evaluations, pdf, window_sums, windows, wording
+from assessments import claims, pdf, window_sums, windows, wording
 from assessments.figures import count, money, percent, points
 from assessments.judgement import judge, sums_of
 from assessments.models import Evaluation
+from assessments.publication import publication
 from factories.models import Factory
 from tests import make
 
@@ -450,7 +451,7 @@ def after(now, lines=0, units=0):
         if judged.sufficient:
             break
     before = whole().filter(factory=factory, kind="month", revision=1, as_of__lt=now.as_of).order_by("-as_of")
-    return evaluations.publication(judged, policy, list(before.values("published_grade", "raw_grade", "is_carried")))[0]
+    return publication(judged, policy, list(before.values("published_grade", "raw_grade", "is_carried")))[0]
 
 
 def of_categories(now):

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from assessments import evaluations, grading, projection
 from assessments.models import Evaluation, Policy
 from assessments.projection import Basis, Outlook, Step
+from assessments.publication import publication
 from assessments.views import outlook
 from assessments.wording import few
 from factories.models import Category
@@ -228,7 +229,7 @@ def test_the_projected_grade_is_what_a_month_that_closed_today_would_publish(cli
             .values("published_grade", "raw_grade", "is_carried")
         )
         shown = page.context["projection"]
-        assert shown["projected"] == evaluations.publication(expected, policy, before)[0]
+        assert shown["projected"] == publication(expected, policy, before)[0]
         assert shown["projected_score"] == outlook.points(expected.score)
 
 

@@ -9,11 +9,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from assessments import control, projection, windows, wording
-from assessments.evaluations import HISTORY
 from assessments.figures import count, points
 from assessments.judgement import sums_of
 from assessments.models import Evaluation, Grade, Policy
 from assessments.projection import Basis, Outlook, Projected, Step
+from assessments.publication import HISTORY
 from assessments.scorecards import Card
 from assessments.window_sums import COUNTS, MONEY, WHOLE, Asked, Found
 from factories.models import Factory
