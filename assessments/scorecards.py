@@ -18,7 +18,7 @@ from factories.models import Factory
 from production.drawn_pages import unrecorded
 from production.kept import Kept
 from production.models import FactoryDay
-from production.prepared import Prepared, of_query
+from production.prepared import Prepared, ask
 
 NOT_RATED = Grade.NOT_RATED.value
 GRADES_WORST_FIRST = ["failing", "passing", "not_rated", "good", "excellent"]
@@ -108,11 +108,7 @@ def standings(factories: QuerySet[Factory]) -> list[Standing]:
     alone = {f"newest_{kind}": NEWEST_OF_ONE.format(kind=kind) for kind in ("live", "night", "month")}
     sql = NEWEST.format(chosen=chosen, **alone)
     with connection.cursor() as cursor:
-        if prepared := of_query(sql, len(values)):
-            prepared.execute(cursor, dict(zip(prepared.names, values, strict=True)))
-        else:
-            cursor.execute(sql, values)
-        rows = cursor.fetchall()
+        rows = ask(cursor, sql, values)
     known = made.known(rows)
     if len(known) < len(rows):
         found = _slim([pk for row in rows for pk in row[8:] if pk])

@@ -24,11 +24,10 @@ from django.utils.translation import get_language
 
 from notifications import health
 from production.kept import Kept
-from production.prepared import by_call, of_query
+from production.prepared import ask, by_call
 
 READS = ("SELECT", "WITH")
 WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b")  # also where a WITH hides them, and rows that are locked
-MOST_VALUES = 40  # of a statement that is planned once
 KEPT = 300  # pages of a process, of some 80 KB
 
 
@@ -165,18 +164,4 @@ def _token(content: bytes) -> str:
 def _same(record: Record) -> bool:
     """Whether every statement is answered as it was."""
     with connection.cursor() as cursor:
-        return all(_digest(_ask(cursor, sql, values)) == digest for sql, values, digest in record.asked)
-
-
-def _ask(cursor: Any, sql: str, values: Any) -> list[Any]:
-    if sql in by_call:
-        by_call[sql].execute(cursor, values)  # a newer connection has to plan it first
-    elif (
-        isinstance(values, (list, tuple))
-        and len(values) <= MOST_VALUES
-        and (statement := of_query(sql, len(values))) is not None
-    ):
-        statement.execute(cursor, dict(zip(statement.names, values, strict=True)))
-    else:
-        cursor.execute(sql, values)
-    return list(cursor.fetchall())
+        return all(_digest(ask(cursor, sql, values)) == digest for sql, values, digest in record.asked)

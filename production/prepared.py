@@ -16,6 +16,7 @@ from django.dispatch import receiver
 FEW = 200  # subjects at most; for more of them a plan of their own costs little and may be a better one
 
 MOST_FORMS = 300  # of statements that Django wrote
+MOST_VALUES = 40  # of one of them
 
 _numbers = itertools.count()
 by_call: dict[str, "Prepared"] = {}
@@ -93,3 +94,18 @@ def of_query(sql: str, count: int) -> Prepared | None:
         form = Prepared(sql % tuple(f"%({name})s" for name in names), **dict.fromkeys(names, "unknown"))
         _forms[sql, count] = form if form.may_be_kept() else None
     return _forms[sql, count]
+
+
+def ask(cursor: Any, sql: str, values: Any) -> list[Any]:
+    """The rows of what Django or this module wrote, by a plan that the connection keeps where there may be one."""
+    if sql in by_call:
+        by_call[sql].execute(cursor, values)  # a newer connection has to plan it first
+    elif (
+        isinstance(values, (list, tuple))
+        and len(values) <= MOST_VALUES
+        and (statement := of_query(sql, len(values))) is not None
+    ):
+        statement.execute(cursor, dict(zip(statement.names, values, strict=True)))
+    else:
+        cursor.execute(sql, values)
+    return list(cursor.fetchall())

@@ -186,7 +186,7 @@ def test_a_statement_that_cannot_be_planned_without_its_values_is_asked_as_it_is
     assert prepared.of_query("SELECT %s", 1) is not None
     assert prepared.of_query("SELECT CASE WHEN %s THEN nothing END", 1) is None
     with connection.cursor() as cursor:
-        assert drawn_pages._ask(cursor, "SELECT pg_typeof(%s)::text", [1]) == [("integer",)]
+        assert prepared.ask(cursor, "SELECT pg_typeof(%s)::text", [1]) == [("integer",)]
     assert prepared.of_query("SELECT 1", 0) is not None, "the transaction goes on"
 
 
