@@ -77,23 +77,28 @@ def ask_for_plans(factories: Sequence[int]) -> int:
 
     Safe to run again at any time. How many were asked.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO assessments_action (factory_id, kind, grade_since, title, ask, due_on, state, asked_at)
-            SELECT s.factory_id, 'plan', s.since_on, %(title)s, %(ask)s, CURRENT_DATE + %(days)s, 'asked', now()
-            FROM factories_standing s WHERE s.needs_plan AND s.factory_id = ANY(%(factories)s)
-            ON CONFLICT DO NOTHING RETURNING id
-            """,
-            {"title": PLAN, "ask": PLAN_ASK, "days": PLAN_DAYS, "factories": list(factories)},
-        )
-        made = [row[0] for row in cursor.fetchall()]
-        if made:
-            asked = list(Action.objects.filter(pk__in=made).select_related("factory"))
-            steps = ActionStep.objects.bulk_create(ActionStep(action=one, what="asked", note=one.ask) for one in asked)
-            messages.tell_of_actions(list(zip(asked, steps, strict=True)))
-            sync_standings([one.factory_id for one in asked])
-    return len(made)
+    with transaction.atomic():
+        values = {"title": PLAN, "ask": PLAN_ASK, "days": PLAN_DAYS, "factories": list(factories)}
+        asked = list(Action.objects.raw(ASK, values))
+        steps = [ActionStep(pk=one.step_id, action=one, what="asked", note=one.ask) for one in asked]
+        messages.tell_of_actions(list(zip(asked, steps, strict=True)))
+    return len(asked)
+
+
+# The action, its first step, and since when a plan waits for the answer (see `sync_standings`).
+ASK = """
+WITH asked AS (
+    INSERT INTO assessments_action (factory_id, kind, grade_since, title, ask, due_on, state, asked_at)
+    SELECT s.factory_id, 'plan', s.since_on, %(title)s, %(ask)s, CURRENT_DATE + %(days)s, 'asked', now()
+    FROM factories_standing s WHERE s.needs_plan AND s.factory_id = ANY(%(factories)s)
+    ON CONFLICT DO NOTHING RETURNING *
+), steps AS (
+    INSERT INTO assessments_actionstep (action_id, at, what, note) SELECT id, now(), 'asked', ask FROM asked RETURNING id, action_id
+), waits AS (
+    UPDATE factories_standing s SET plan_due_on = LEAST(s.plan_due_on, a.due_on) FROM asked a WHERE s.factory_id = a.factory_id
+)
+SELECT asked.*, steps.id AS step_id FROM asked JOIN steps ON steps.action_id = asked.id ORDER BY asked.id
+"""
 
 
 def sync_standings(factories: Sequence[int]) -> None:

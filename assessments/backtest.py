@@ -10,7 +10,7 @@ from assessments.evaluations import MONTH, Chosen, Policies, Subject
 from assessments.judgement import Verdict
 from assessments.models import Policy
 from assessments.publication import publication
-from factories.models import Category, Factory
+from factories.models import Factory
 
 Judged = tuple[Policy, Verdict]
 FOREVER = datetime.date(2000, 1, 1)
@@ -71,11 +71,10 @@ def compare(draft: Policy, yesterday: datetime.date, months: int = 12) -> Compar
     The draft takes the place of every version of its own scope, from the first month on.
     """
     ends = month_ends(windows.closed_month(yesterday).last, months)
-    concerned = Factory.objects.order_by("code")
+    concerned = Factory.objects.select_related("category").order_by("code")
     if draft.factory_id:
         concerned = concerned.filter(pk=draft.factory_id)
     factories = tuple(concerned)
-    categories = {category.pk: category for category in Category.objects.all()}
     subjects = [Subject(MONTH, factory, None, end) for factory in factories for end in ends]
     policies = Policies()
     chosen, drafted = (
@@ -83,7 +82,6 @@ def compare(draft: Policy, yesterday: datetime.date, months: int = 12) -> Compar
         for among in (policies, _with(draft, policies))
     )
     sums = window_sums.Sums(evaluations.asked([*chosen.values(), *drafted.values()]))
-    supplied = window_sums.with_material({factory.pk for factory in factories})
 
     look = lru_cache(maxsize=4 * months)(sums.of)  # both windows of both sides, for one factory
     stored = lru_cache(maxsize=2 * months)(lambda window: judgement.sums_of(window, look(window)))
@@ -93,8 +91,8 @@ def compare(draft: Policy, yesterday: datetime.date, months: int = 12) -> Compar
             return None
         factory, policy = each.subject.factory, each.policy
         _, window = evaluations.shortest(each, look)
-        category = categories[factory.category_id]
-        return policy, judgement.decide(stored(window), policy, category, policy.alpha_month, factory.pk in supplied)
+        supplied = factory.pk in sums.supplied
+        return policy, judgement.decide(stored(window), policy, factory.category, policy.alpha_month, supplied)
 
     result = Comparison(ends, factories, now=Side(), draft=Side())
     for factory in factories:

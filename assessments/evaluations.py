@@ -7,7 +7,7 @@ days; the live one judges the factory's current day, inspections through today a
 import datetime
 import json
 import zoneinfo
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -25,7 +25,7 @@ from factories.models import Category, Factory
 from production.prepared import FEW, Prepared
 
 LIVE, NIGHT, MONTH = Evaluation.Kind.LIVE, Evaluation.Kind.NIGHT, Evaluation.Kind.MONTH
-BATCH = 1_000  # days of factories judged in one go
+BATCH = 20_000  # evaluations judged and stored in one go, of some 4 kB
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +56,34 @@ Judgement = tuple[Subject, Policy, int, Judged]  # the int: days of the window
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One evaluation that was stored: its id, what was judged by which policy, and the row as it was stored."""
+    """One evaluation that was stored: its id, what was judged by which policy, and the row as it was stored, in JSON."""
 
     id: int
     subject: Subject
     policy: Policy
-    row: dict[str, Any]
+    row: str
 
     def evaluation(self) -> Evaluation:
         """As it would be read back."""
         whole = {"factory": self.subject.factory, "category": self.subject.category, "policy": self.policy}
-        score = self.row["score"]
-        values = {"as_of": self.subject.as_of, "score": Decimal(score) if score is not None else None}
-        return Evaluation(**self.row | values | whole, id=self.id)
+        row = json.loads(self.row)
+        values = {"as_of": self.subject.as_of, "score": Decimal(row["score"]) if row["score"] is not None else None}
+        return Evaluation(**row | values | whole, id=self.id)
 
 
 class Policies:
     """Every agreed policy, and which of them is in force for whom on a day (SCO-8)."""
 
     def __init__(self, among: dict[Any, Policy] | None = None) -> None:
-        self.by_id = {policy.pk: policy for policy in Policy.objects.agreed()} if among is None else among
+        if among is None:
+            among = {policy.pk: policy for policy in Policy.objects.agreed().select_related("category")}
+        self.by_id = among
         self.versions = [
             grading.PolicyVersion(key, policy.effective_from, policy.factory_id, policy.category_id)
             for key, policy in self.by_id.items()
         ]
-        self.categories = sorted({policy.category_id for policy in self.by_id.values() if policy.category_id})
+        named = {policy.category_id: policy.category for policy in among.values() if policy.category_id}
+        self.categories: list[Category] = [named[key] for key in sorted(named)]
 
     def for_whole(self, factory: Factory, day: datetime.date) -> Policy | None:
         """For the factory as a whole: its own, else its main category's, else the default."""
@@ -163,28 +166,27 @@ def evaluate(days: Sequence[tuple[str, Factory, datetime.date]]) -> Iterator[Mad
     """Judges factories on days, by the rules of a kind, whole and in each category that a policy names; stores what is new.
 
     The months of a factory stand together, in order: a grade is published after the one before. A constant number of
-    statements for each `BATCH` of days, which is what memory holds. Runs in the caller's transaction.
+    statements for each `BATCH`, which is what memory holds and one statement may carry. Runs in the caller's transaction.
     """
     policies = Policies()
     pairs = set()
     if policies.categories:
-        pairs = window_sums.categories_with_data({factory.pk for _, factory, _ in days}, policies.categories)
-    categories = {category.pk: category for category in Category.objects.all()}
-    for first in range(0, len(days), BATCH):
+        named = [category.pk for category in policies.categories]
+        pairs = window_sums.categories_with_data({factory.pk for _, factory, _ in days}, named)
+    at_once = max(1, BATCH // (1 + len(policies.categories)))
+    for first in range(0, len(days), at_once):
         subjects = [
-            Subject(kind, factory, categories[category] if category else None, day)
-            for kind, factory, day in days[first : first + BATCH]
-            for category in [None, *(each for each in policies.categories if (factory.pk, each) in pairs)]
+            Subject(kind, factory, category, day)
+            for kind, factory, day in days[first : first + at_once]
+            for category in [None, *(each for each in policies.categories if (factory.pk, each.pk) in pairs)]
         ]
-        yield from _store(judge_all(subjects, policies, categories))
+        yield from _store(subjects, judge_all(subjects, policies))
 
 
 def judge_as_known_on(factory: Factory, day: datetime.date) -> tuple[Policy, int, Judged]:
     """One factory judged by the rules of a month on the facts known on `day` (G-8); nothing is stored."""
-    policies = Policies()
-    categories = {category.pk: category for category in Category.objects.all()}
     with window_sums.as_known_on(day, [factory.pk]) as tables:
-        found = judge_all([Subject(MONTH, factory, None, day)], policies, categories, tables)
+        found = list(judge_all([Subject(MONTH, factory, None, day)], Policies(), tables))
     if not found:
         raise Policy.DoesNotExist(f"No policy is in force on {day}.")
     _, policy, window_days, judged = found[0]
@@ -192,20 +194,18 @@ def judge_as_known_on(factory: Factory, day: datetime.date) -> tuple[Policy, int
 
 
 def _factories(ids: Iterable[int] | None) -> list[Factory]:
-    chosen = Factory.objects.order_by("pk")
+    chosen = Factory.objects.select_related("category").order_by("pk")
     return list(chosen if ids is None else chosen.filter(pk__in=list(ids)))
 
 
 def judge_all(
     subjects: Sequence[Subject],
     policies: Policies,
-    categories: dict[int, Category],
     tables: window_sums.Tables = window_sums.STORED,
-) -> list[Judgement]:
-    """Every subject judged by the policy in force for it; nothing is stored. A constant number of statements."""
+) -> Iterator[Judgement]:
+    """Every subject judged by the policy in force for it; nothing is stored. A constant number of statements, asked at once."""
     chosen = choose(subjects, policies)
-    supplied = window_sums.with_material({subject.factory.pk for subject in subjects})
-    return judge_chosen(chosen, window_sums.Sums(asked(chosen), tables), supplied, categories)
+    return judge_chosen(chosen, Sums(asked(chosen), tables))
 
 
 def choose(subjects: Iterable[Subject], policies: Policies) -> list[Chosen]:
@@ -239,12 +239,9 @@ def shortest(chosen: Chosen, look: Callable[[Asked], Found]) -> tuple[int, Asked
     return next((option for option in others if suffices(look(option[1]), chosen.policy)), last)
 
 
-def judge_chosen(
-    chosen: Sequence[Chosen], sums: Sums, supplied: Collection[int], categories: dict[int, Category]
-) -> list[Judgement]:
-    """Judges what was chosen by the sums of its windows; `supplied` are the factories that work with our material."""
+def judge_chosen(chosen: Sequence[Chosen], sums: Sums) -> Iterator[Judgement]:
+    """Judges what was chosen by the sums of its windows."""
     look = lru_cache(maxsize=1)(sums.of)
-    judgements: list[Judgement] = []
     breached: dict[tuple[str, int, datetime.date], list[str]] = {}
     # Categories first: a confirmed breach in one of them gates the grade of the whole.
     for each in sorted(chosen, key=lambda each: each.subject.category is None):
@@ -255,10 +252,10 @@ def judge_chosen(
         judged = judge(
             sums_of(window, found),
             policy,
-            subject.category or categories[subject.factory.category_id],
+            subject.category or subject.factory.category,
             policy.alpha_month if subject.kind == MONTH else policy.alpha_rolling,
             subject.as_of,
-            subject.factory.pk in supplied,
+            subject.factory.pk in sums.supplied,
             breached.get(key, []) if subject.category is None else [],
             found.evidence_on,
         )
@@ -270,15 +267,15 @@ def judge_chosen(
                 for name, measure in judged.measures.items()
                 if measure["status"] == "breach"
             )
-        judgements.append((subject, policy, length, judged))
-    return judgements
+        yield subject, policy, length, judged
 
 
-def _store(judgements: Sequence[Judgement]) -> list[Made]:
-    if not judgements:
+def _store(subjects: Sequence[Subject], judgements: Iterable[Judgement]) -> list[Made]:
+    """Stores what is new of the judgements of some subjects; each is written down before the next is made."""
+    if not subjects:
         return []
-    newest, before = _newest(judgements), _published(judgements)
-    new: dict[tuple[Any, ...], tuple[Subject, Policy, dict[str, Any]]] = {}
+    newest, before = _newest(subjects), _published(subjects)
+    new: dict[tuple[Any, ...], tuple[Subject, Policy, str]] = {}
     for subject, policy, window_days, judged in judgements:
         kind, factory, category, as_of = subject.key
         facts = {
@@ -300,7 +297,7 @@ def _store(judgements: Sequence[Judgement]) -> list[Made]:
                 months = before.setdefault(factory, {})
                 published, carried = publication(judged, policy, latest(months, as_of))
                 months[as_of] = {"published_grade": published, "raw_grade": judged.raw, "is_carried": carried}
-        new[subject.key] = subject, policy, {
+        row = {
             "factory_id": factory, "category_id": category, "kind": str(kind), "as_of": as_of.isoformat(),
             "revision": previous["revision"] + 1 if previous else 1, "policy_id": policy.pk, "window_days": window_days,
             "is_extended": windows.EXTENDED_WINDOW in judged.flags, "sums": judged.sums, "measures": judged.measures,
@@ -308,6 +305,7 @@ def _store(judgements: Sequence[Judgement]) -> list[Made]:
             "ungated_grade": judged.ungated, "raw_grade": judged.raw, "published_grade": published, "is_carried": carried,
             "evidence_on": judged.evidence_on, "digest": fingerprint, "code_version": CODE_VERSION,
         }  # fmt: skip
+        new[subject.key] = subject, policy, json.dumps(row)
     return [Made(id, *new[tuple(key)]) for id, *key in _insert([row for _, _, row in new.values()])]
 
 
@@ -320,9 +318,9 @@ ORDER BY e.kind, e.factory_id, e.category_id, e.as_of, e.revision DESC
 """, kinds="text[]", factories="bigint[]", days="date[]")  # fmt: skip
 
 
-def _newest(judgements: Sequence[Judgement]) -> dict[tuple[Any, ...], dict[str, Any]]:
+def _newest(subjects: Sequence[Subject]) -> dict[tuple[Any, ...], dict[str, Any]]:
     """What was stored last of each subject, in any of its categories."""
-    asked = {(str(subject.kind), subject.factory.pk, subject.as_of) for subject, *_ in judgements}
+    asked = {(str(subject.kind), subject.factory.pk, subject.as_of) for subject in subjects}
     kinds, factories, days = map(list, zip(*asked, strict=True))
     with connection.cursor() as cursor:
         NEWEST.execute(cursor, {"kinds": kinds, "factories": factories, "days": days}, len(days) <= FEW)
@@ -337,9 +335,9 @@ WHERE kind = 'month' AND category_id IS NULL AND revision = 1 AND factory_id = A
 """
 
 
-def _published(judgements: Sequence[Judgement]) -> dict[int, dict[datetime.date, dict[str, Any]]]:
+def _published(subjects: Sequence[Subject]) -> dict[int, dict[datetime.date, dict[str, Any]]]:
     """Per factory what its months published at first, and the raw grade then: those judged now and before."""
-    months = [subject for subject, *_ in judgements if subject.kind == MONTH]
+    months = [subject for subject in subjects if subject.kind == MONTH]
     if not months:
         return {}
     days = [subject.as_of for subject in months]
@@ -363,8 +361,8 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def _insert(rows: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """Stores evaluations in one statement; (id, kind, factory, category, day) of each.
+def _insert(rows: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Stores evaluations, told in JSON, in one statement; (id, kind, factory, category, day) of each.
 
     One that another run stored meanwhile is left out.
     """
@@ -376,7 +374,7 @@ def _insert(rows: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
             f"INSERT INTO assessments_evaluation ({names}) SELECT {names} FROM jsonb_to_recordset(%s::jsonb) AS rows ("
             + ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
             + ") ON CONFLICT DO NOTHING RETURNING id, kind, factory_id, category_id, as_of",
-            [json.dumps(rows)],
+            [f"[{','.join(rows)}]"],
         )
         return list(cursor.fetchall())
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 from django.template.loader import render_to_string
 
 from accounts.models import User
@@ -50,16 +50,19 @@ def tell(happened: Sequence[tuple[Breach, str]]) -> None:
 
 def tell_of_actions(happened: Sequence[tuple[Action, ActionStep]]) -> None:
     """Owes a message to the other side: what we ask and decide to the factory's contacts, an answer to who watches it."""
-    factories = {action.factory_id for action, _ in happened}
-    contacts, watchers = _contacts(factories), _watchers(factories)
+    told = [(action, step) for action, step in happened if step.what != "confirm" or step.by is not None]
+    ours, theirs = ({action.factory_id for action, step in told if _is_theirs(step) == side} for side in (False, True))
+    contacts, watchers = _contacts(ours) if ours else {}, _watchers(theirs) if theirs else {}
+    readers = [(watchers if _is_theirs(step) else contacts)[action.factory_id] for action, step in told]
+    if any(readers):
+        prefetch_related_objects([action for action, _ in told], "factory")
     drafts = []
-    for action, step in happened:
-        if step.what == "confirm" and step.by is None:
+    for (action, step), users in zip(told, readers, strict=True):
+        if not users:
             continue
-        theirs = step.by is not None and step.by.role == User.Role.CONTACT
         context = {"action": action, "step": step, "word": ACTION_WORDS[step.what], "site_url": settings.SITE_URL}
         context["url"] = settings.SITE_URL + action.get_absolute_url()
-        for user in (watchers if theirs else contacts)[action.factory_id]:
+        for user in users:
             drafts.append(
                 outbox.draft(
                     user, "action", f"action:{action.pk}:{step.pk}",
@@ -69,6 +72,10 @@ def tell_of_actions(happened: Sequence[tuple[Action, ActionStep]]) -> None:
                 )
             )  # fmt: skip
     outbox.owe_many(drafts)
+
+
+def _is_theirs(step: ActionStep) -> bool:
+    return step.by is not None and step.by.role == User.Role.CONTACT
 
 
 def tell_of_claim(claim: Claim, step: ClaimStep) -> None:

@@ -67,6 +67,10 @@ MONEY = FAMILIES["material"]
 COUNTS = [name for family, names in FAMILIES.items() if family != "material" for name in names]
 EVIDENCE = {"defect": "defect", "delivery": "otif", "material": "loss"}
 WHOLE = {column.name for column in FactoryDay._meta.fields if isinstance(column, models.BigIntegerField)}
+# Of each family the names of its columns in the statement that reads all: counts first, then amounts.
+COUNTED = {family: [name for name in names if name in WHOLE] for family, names in FAMILIES.items()}
+SUMMED = {family: [name for name in names if name not in WHOLE] for family, names in FAMILIES.items()}
+MOST_COUNTED, MOST_SUMMED = (max(map(len, names.values())) for names in (COUNTED, SUMMED))
 
 
 @dataclass(slots=True)
@@ -84,30 +88,44 @@ class Series:
 
 
 @cache
-def _reading(tables: Tables, family: str, by_category: bool) -> Prepared:
-    """The sums of one family in each stretch, or the largest lots: per factory (and category)."""
+def _reading(tables: Tables, by_category: bool) -> Prepared:
+    """The sums of every family in each stretch and the largest lot, per factory (and category), where there are any.
+
+    And which of the factories are supplied.
+    """
     category = "category_id" if by_category else "NULL::bigint"
-    within = "factory_id = ANY(%(factories)s) AND {day} >= %(first)s AND {day} < %(end)s"
-    if family == "lots":
-        sql = (
-            f"SELECT factory_id, {category}, width_bucket(inspected_on, %(edges)s::date[]), max(inspected) "
-            f"FROM {tables.lots} WHERE {within.format(day='inspected_on')} GROUP BY 1, 2, 3"
+    selects = []
+    for family in FAMILIES:
+        counted, summed = COUNTED[family], SUMMED[family]
+        sums = [f"COALESCE(sum({name}), 0)::bigint" for name in counted] + ["0"] * (MOST_COUNTED - len(counted))
+        sums += [f"COALESCE(sum({name}), 0)" for name in summed] + ["NULL"] * (MOST_SUMMED - len(summed))
+        selects.append(
+            f"SELECT factory_id, '{family}' AS family, {category} AS category, currency, "
+            f"width_bucket(day, %(edges)s::date[]) AS stretch, max(day), {', '.join(sums)} FROM {tables.days} "
+            f"WHERE family = '{family}' AND factory_id = ANY(%(factories)s) AND day >= %(first)s AND day < %(end)s "
+            "GROUP BY 1, 2, 3, 4, 5"
         )
-    else:
-        sums = ", ".join(f"COALESCE(sum({name}), 0){'::bigint' if name in WHOLE else ''}" for name in FAMILIES[family])
-        sql = (
-            f"SELECT factory_id, {category}, currency, width_bucket(day, %(edges)s::date[]), max(day), {sums} "
-            f"FROM {tables.days} WHERE family = '{family}' AND {within.format(day='day')} "
-            "GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
-        )
+    lots = ["max(inspected)::bigint"] + ["0"] * (MOST_COUNTED - 1) + ["NULL"] * MOST_SUMMED
+    selects.append(
+        f"SELECT factory_id, 'lots', {category}, '', width_bucket(inspected_on, %(edges)s::date[]), NULL, {', '.join(lots)} "
+        f"FROM {tables.lots} WHERE factory_id = ANY(%(factories)s) AND inspected_on >= %(first)s AND inspected_on < %(end)s "
+        "GROUP BY 1, 2, 3, 4, 5"
+    )
+    selects.append(
+        f"SELECT f.id, 'supplied', NULL, '', 0, NULL, {', '.join(['0'] * MOST_COUNTED + ['NULL'] * MOST_SUMMED)} "
+        "FROM unnest(%(factories)s) AS f (id) WHERE EXISTS (SELECT FROM production_materialmovement m "
+        "WHERE m.factory_id = f.id AND m.kind IN ('issue', 'transfer_in'))"
+    )
+    sql = " UNION ALL ".join(selects) + " ORDER BY factory_id, family, category, currency, stretch"
     return Prepared(sql, factories="bigint[]", edges="date[]", first="date", end="date")
 
 
 class Sums:
-    """What stands in each of many windows. Five statements, however many windows.
+    """What stands in each of many windows. One statement, however many windows.
 
     The days on which a window begins or is over cut the calendar into stretches. Each daily sum is read once, into the
-    sum of its stretch; a window is the difference of two running totals.
+    sum of its stretch; a window is the difference of two running totals. `supplied` are the factories that were ever given
+    material of the seller; for the others loss does not apply (MAT-7).
     """
 
     def __init__(self, asked: Iterable[Asked], tables: Tables = STORED) -> None:
@@ -116,29 +134,34 @@ class Sums:
         self.place = {day: place for place, day in enumerate(sorted(edges))}
         self.series: dict[tuple[int, str], list[Series]] = defaultdict(list)
         self.lots: dict[int, list[tuple[int | None, int, int]]] = defaultdict(list)
+        self.supplied: set[int] = set()
         if asked:
             self._read(asked, tables)
 
     def _read(self, asked: set[Asked], tables: Tables) -> None:
         factories = sorted({window.factory for window in asked})
         values = {"factories": factories, "edges": list(self.place), "first": min(self.place), "end": max(self.place)}
-        by_category = any(window.category for window in asked)
         few = tables is STORED and len(factories) * len(self.place) <= FEW
         with connection.cursor() as cursor, localcontext(prec=DIGITS):
-            for family, names in FAMILIES.items():
-                _reading(tables, family, by_category).execute(cursor, values, few)
-                last = None
-                for factory, of_category, currency, stretch, last_on, *row in cursor.fetchall():
-                    if last != (factory, of_category, currency):
-                        last = (factory, of_category, currency)
-                        series = Series(of_category, currency, [[0] * len(names)])
-                        self.series[factory, family].append(series)
-                    series.stretches.append(stretch)
-                    series.lasts.append(last_on)
-                    series.totals.append(list(map(add, series.totals[-1], row)))
-            _reading(tables, "lots", by_category).execute(cursor, values, few)
-            for factory, *lot in cursor.fetchall():
-                self.lots[factory].append(tuple(lot))
+            _reading(tables, any(window.category for window in asked)).execute(cursor, values, few)
+            last = None
+            for factory, family, category, currency, stretch, last_on, *row in cursor.fetchall():
+                if family == "lots":
+                    self.lots[factory].append((category, stretch, row[0]))
+                    continue
+                if family == "supplied":
+                    self.supplied.add(factory)
+                    continue
+                if last != (factory, family, category, currency):
+                    last = (factory, family, category, currency)
+                    before = [0] * len(FAMILIES[family])
+                    series = Series(category, currency, [before])
+                    self.series[factory, family].append(series)
+                found = row[: len(COUNTED[family])] + row[MOST_COUNTED : MOST_COUNTED + len(SUMMED[family])]
+                series.stretches.append(stretch)
+                series.lasts.append(last_on)
+                before = list(map(add, before, found))
+                series.totals.append(before)
 
     def of(self, window: Asked) -> Found:
         """What stands in one of the windows asked for."""
@@ -148,7 +171,8 @@ class Sums:
         money: dict[str, dict[str, Any]] = {}
         is_empty = True
         with localcontext(prec=DIGITS):
-            for family, names in FAMILIES.items():
+            for family in FAMILIES:
+                names = COUNTED[family] + SUMMED[family]
                 until = self.place[window.due_last + DAY] if family == "delivery" else end
                 for series in self.series.get((window.factory, family), ()):
                     if window.category not in (None, series.category):
@@ -172,17 +196,6 @@ class Sums:
              if begin < stretch <= end and window.category in (None, category)), default=0,
         )  # fmt: skip
         return Found(counts, [{"currency": name, **money[name]} for name in sorted(money)], largest, evidence)
-
-
-def with_material(factories: Iterable[int]) -> set[int]:
-    """Those of the factories that were ever given material of the seller; for the others loss does not apply (MAT-7)."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT f.id FROM unnest(%s::bigint[]) AS f (id) WHERE EXISTS (SELECT 1 FROM production_materialmovement m "
-            "WHERE m.factory_id = f.id AND m.kind IN ('issue', 'transfer_in'))",
-            [list(factories)],
-        )
-        return {row[0] for row in cursor.fetchall()}
 
 
 def categories_with_data(factories: Collection[int], categories: Sequence[int]) -> set[tuple[int, int]]:

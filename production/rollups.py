@@ -106,25 +106,22 @@ def _rewriting(table: Table) -> Prepared:
     )
 
 
-def _rewriting_buckets() -> Prepared:
-    """The sums of some buckets of each family from the outcomes."""
+def _filling(rows: str, order: str = "") -> str:
+    """One statement that works out the daily sums of every family from the rows of its outcomes, told as SQL."""
     inserts = [
         f"{family} AS (INSERT INTO production_factoryday ({outcomes.bucket_columns(family)}) "
-        + outcomes.bucket_sums(
-            family,
-            f"(SELECT s.* FROM {source} s JOIN unnest(%({family}_factory)s::bigint[], "
-            f"%({family}_category)s::bigint[], %({family}_day)s::date[]) "
-            f"AS b (f, c, d) ON s.factory_id = b.f AND s.category_id = b.c AND s.{day} = b.d) AS rows",
-        )
-        + ")"
+        f"{outcomes.bucket_sums(family, rows.format(family=family, source=source, day=day))}{order})"
         for family, (source, day) in SOURCE_OF.items()
     ]
-    types = {
-        f"{family}_{name}": kind
-        for family in SOURCE_OF
-        for name, kind in (("factory", "bigint[]"), ("category", "bigint[]"), ("day", "date[]"))
-    }
-    return Prepared(f"WITH {', '.join(inserts)} SELECT", **types)
+    return f"WITH {', '.join(inserts)} SELECT"
+
+
+# As the unique key wants them.
+EVERY_BUCKET = _filling("(SELECT * FROM {source} WHERE {day} IS NOT NULL) AS rows", " ORDER BY 1, 3, 2")
+SOME_BUCKETS = _filling(
+    "(SELECT s.* FROM {source} s JOIN unnest(%({family}_factory)s::bigint[], %({family}_category)s::bigint[], "
+    "%({family}_day)s::date[]) AS b (f, c, d) ON s.factory_id = b.f AND s.category_id = b.c AND s.{day} = b.d) AS rows"
+)
 
 
 SUBJECTS = {"as_of": "date", "lines": "bigint[]", "lots": "bigint[]", "materials": "bigint[]"}
@@ -136,7 +133,11 @@ REMOVE_BUCKETS = Prepared(
     "(b.family, b.factory_id, b.category_id, b.day)",
     family="text[]", factory="bigint[]", category="bigint[]", day="date[]",
 )  # fmt: skip
-REWRITE_BUCKETS = _rewriting_buckets()
+REWRITE_BUCKETS = Prepared(SOME_BUCKETS, **{
+    f"{family}_{name}": kind
+    for family in SOURCE_OF
+    for name, kind in (("factory", "bigint[]"), ("category", "bigint[]"), ("day", "date[]"))
+})  # fmt: skip
 
 
 def rebuild() -> Rebuilt:
@@ -171,22 +172,43 @@ def rebuild() -> Rebuilt:
             "lines": sorted(lines), "lots": seen["lot"], "materials": sorted(materials), "as_of": NEVER,
         }  # fmt: skip
         buckets: dict[str, set[Bucket]] = defaultdict(set)
+        written: set[int] = set()
         for table in TABLES:
             if subjects["materials" if "materials" in table.matches else "lines"] or subjects["lots"]:
-                _rewrite(cursor, table, subjects, buckets)
+                written |= _rewrite(cursor, table, subjects, buckets)
         _rewrite_buckets(cursor, buckets)
         for factory, _, day in set().union(*buckets.values()):
             done.first_on[factory] = min(day, done.first_on.get(factory, day))
-        _owe_judgement(cursor, done)
+        if written:
+            firsts = {"factories": list(done.first_on), "first": list(done.first_on.values())}
+            TELL.execute(cursor, {"written": sorted(written), **firsts}, len(written) <= FEW)
     return done
 
 
 def rebuild_all() -> Rebuilt:
-    """Works out every outcome and every sum from the source rows, and deletes all marks seen at the start."""
+    """Works out every outcome and every sum from the source rows, and deletes the marks seen before."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        cursor.execute("DELETE FROM production_touched")
         return _rebuild_all(cursor, Rebuilt())
+
+
+# Who judges has to judge the factories whose sums changed, from their first day on: whoever rebuilt the sums may not be the
+# judge. And every factory that had or has one of the outcomes written is raised by one: who kept what it read can tell.
+TELL = Prepared("""
+WITH owed AS (
+    INSERT INTO production_tojudge (factory_id, first_on) SELECT * FROM unnest(%(factories)s::bigint[], %(first)s::date[])
+)
+INSERT INTO production_written AS w (factory_id, number) SELECT id, 1 FROM unnest(%(written)s::bigint[]) AS id
+ON CONFLICT (factory_id) DO UPDATE SET number = w.number + 1
+""", written="bigint[]", factories="bigint[]", first="date[]")  # fmt: skip
+TELL_ALL = """
+WITH raised AS (
+    INSERT INTO production_written AS w (factory_id, number) SELECT id, 1 FROM factories_factory
+    ON CONFLICT (factory_id) DO UPDATE SET number = w.number + 1
+)
+INSERT INTO production_tojudge (factory_id, first_on) SELECT id, %s FROM factories_factory f
+WHERE EXISTS (SELECT FROM production_factoryday d WHERE d.factory_id = f.id) RETURNING factory_id, first_on
+"""
 
 
 def _is_most(cursor: Any, seen: dict[str, list[int]]) -> bool:
@@ -200,42 +222,24 @@ def _is_most(cursor: Any, seen: dict[str, list[int]]) -> bool:
 
 def _rebuild_all(cursor: Any, done: Rebuilt) -> Rebuilt:
     done.whole = True
-    # All lines at once, in memory; groups by sorting, because a hash of so many sums would not fit.
-    cursor.execute(
-        "SELECT set_config('work_mem', '128MB', TRUE), set_config('maintenance_work_mem', '256MB', TRUE), "
-        "set_config('enable_hashagg', 'off', TRUE)"
-    )
-    emptied = ["production_factoryday", *(table.name for table in TABLES)]
-    cursor.execute(f"TRUNCATE {', '.join(emptied)}")
-    with _indexed_afterwards(cursor, emptied):
+    with _emptied(cursor, ["production_factoryday", *(table.name for table in TABLES)]):
         for table in TABLES:
             cursor.execute(f"INSERT INTO {table.name} ({table.columns}) {table.sql(False)}", {"as_of": NEVER})
-        for family, (source, day) in SOURCE_OF.items():
-            rows = f"(SELECT * FROM {source} WHERE {day} IS NOT NULL) AS rows"
-            cursor.execute(
-                f"INSERT INTO production_factoryday ({outcomes.bucket_columns(family)}) "
-                f"{outcomes.bucket_sums(family, rows)} ORDER BY 1, 3, 2"  # as the unique key wants them
-            )
-    cursor.execute(
-        "SELECT id FROM factories_factory f WHERE EXISTS (SELECT FROM production_factoryday d WHERE d.factory_id = f.id)"
-    )
-    done.first_on = {row[0]: FIRST_DAY for row in cursor.fetchall()}
-    _owe_judgement(cursor, done)
+        cursor.execute(EVERY_BUCKET)
+    cursor.execute(TELL_ALL, [FIRST_DAY])
+    done.first_on = dict(cursor.fetchall())
     return done
 
 
-def _owe_judgement(cursor: Any, done: Rebuilt) -> None:
-    """Notes which factories have to be judged again and from which day: whoever rebuilt the sums may not be the judge."""
-    if done.first_on:
-        cursor.execute(
-            "INSERT INTO production_tojudge (factory_id, first_on) SELECT * FROM unnest(%s::bigint[], %s::date[])",
-            [list(done.first_on), list(done.first_on.values())],
-        )
+# All lines at once, in memory; groups by sorting, because a hash of so many sums would not fit.
+FOR_ALL = "SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL enable_hashagg = off"
 
 
 @contextmanager
-def _indexed_afterwards(cursor: Any, tables: list[str]) -> Iterator[None]:
-    """Builds the indexes of emptied tables once they are filled: sorting once costs less than finding each row's place."""
+def _emptied(cursor: Any, tables: list[str]) -> Iterator[None]:
+    """Empties tables to be filled, and takes the marks. Their indexes are built afterwards: sorting once costs less than
+    finding each row's place.
+    """
     cursor.execute(
         "SELECT i.indrelid::regclass::text, i.indexrelid::regclass::text, quote_ident(c.conname), "
         "COALESCE(pg_get_constraintdef(c.oid), pg_get_indexdef(i.indexrelid)) FROM pg_index i "
@@ -247,19 +251,24 @@ def _indexed_afterwards(cursor: Any, tables: list[str]) -> Iterator[None]:
     for table, index, constraint, definition in cursor.fetchall():
         drops.append(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}" if constraint else f"DROP INDEX {index}")
         builds.append(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} {definition}" if constraint else definition)
-    cursor.execute(f"DO $$BEGIN {'; '.join(drops)}; END$$")
+    cursor.execute(
+        f"DO $$BEGIN {FOR_ALL}; DELETE FROM production_touched; TRUNCATE {', '.join(tables)}; {'; '.join(drops)}; END$$"
+    )
     yield
     cursor.execute(f"DO $$BEGIN {'; '.join(builds)}; END$$")
 
 
-def _rewrite(cursor: Any, table: Table, subjects: dict[str, Any], buckets: dict[str, set[Bucket]]) -> None:
-    """Replaces the outcomes of the touched subjects and notes the buckets they were in and are in now."""
+def _rewrite(cursor: Any, table: Table, subjects: dict[str, Any], buckets: dict[str, set[Bucket]]) -> set[int]:
+    """Replaces the outcomes of the touched subjects and notes the buckets they were in and are in now; their factories."""
     few = len(subjects["lines"]) + len(subjects["lots"]) + len(subjects["materials"]) <= FEW
     REWRITE[table.name].execute(cursor, subjects, few)
+    written = set()
     for factory, category, *found in cursor.fetchall():
+        written.add(factory)
         for family, day in zip(table.days, found, strict=True):
             if day is not None:
                 buckets[family].add((factory, category, day))
+    return written
 
 
 def _rewrite_buckets(cursor: Any, buckets: dict[str, set[Bucket]]) -> None:

@@ -58,10 +58,10 @@ def test_a_grade_that_owes_nothing_asks_for_nothing(factory):
 
 def test_asking_costs_the_same_for_one_factory_and_for_twenty(factory, django_assert_num_queries):
     GradeConsequence.objects.filter(grade="not_rated").update(needs_plan=True)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(5):
         consequences.apply([factory.pk])
     more = [make.factory().pk for _ in range(20)]
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(5):
         consequences.apply(more)
     assert Action.objects.count() == 21
 

@@ -277,7 +277,7 @@ def test_removal_takes_everything_of_the_demo_and_nothing_else(before):
     assert set(more) == {
         "factories.Category", "factories.Factory", "factories.WorkingCalendar", "production.FactoryDay",
         "production.LineOutcome", "production.OrderLine", "production.Product", "production.PurchaseOrder",
-        "production.Site", "production.ToJudge",
+        "production.Site", "production.ToJudge", "production.Written",
     }  # fmt: skip
     assert set(more.values()) == {1}
     assert "no demo" in run("remove_demo")

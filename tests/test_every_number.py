@@ -446,7 +446,7 @@ def after(now, lines=0, units=0):
             found.counts[name] = (found.counts.get(name) or 0) + more
         judged = judge(
             sums_of(asked_for, found), policy, factory.category, policy.alpha_month, now.as_of,
-            factory.pk in window_sums.with_material([factory.pk]), of_categories(now),
+            factory.pk in window_sums.Sums([asked_for]).supplied, of_categories(now),
         )  # fmt: skip
         if judged.sufficient:
             break

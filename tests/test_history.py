@@ -59,6 +59,7 @@ from production.models import (
     Site,
     ToJudge,
     Touched,
+    Written,
 )
 from tests import make
 from tests.test_constraints import OURS, a_row_of_each, breach
@@ -88,6 +89,7 @@ LOGS = {
     Message: "the outbox: its own record of what was owed and sent",
     SendAttempt: "each try is a row of its own",
     ToJudge: "what waits to be judged, deleted by the judge",
+    Written: "a counter, raised with every run that writes outcomes",
     Heartbeat: "only the latest moment matters",
 }
 

@@ -219,9 +219,8 @@ def test_the_projected_grade_is_what_a_month_that_closed_today_would_publish(cli
     for now in Evaluation.objects.whole().filter(kind="night").select_related("factory__category"):
         page = client.get(f"/factories/{now.factory.code}/")
         policies = evaluations.Policies()
-        categories = {now.factory.category_id: now.factory.category}
         subject = evaluations.Subject("month", now.factory, None, now.as_of)
-        ((_, policy, _, expected),) = evaluations.judge_all([subject], policies, categories)
+        ((_, policy, _, expected),) = evaluations.judge_all([subject], policies)
         before = list(
             Evaluation.objects.whole()
             .filter(factory=now.factory, kind="month", revision=1, as_of__lt=now.as_of)

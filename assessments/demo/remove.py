@@ -28,6 +28,7 @@ from production.models import (
     OrderMaterial,
     PurchaseOrder,
     ToJudge,
+    Written,
 )
 
 # Children first: each model goes in few statements, so that its marks and history cost few statements too.
@@ -80,7 +81,8 @@ def remove() -> dict[str, int]:
                     _unless_used(row, removed)
         JobSlot.objects.filter(job=JOB).delete()
     rollups.rebuild()
-    ToJudge.objects.exclude(factory_id__in=Factory.objects.values("pk")).delete()
+    for model in (ToJudge, Written):
+        model.objects.exclude(factory_id__in=Factory.objects.values("pk")).delete()
     return removed
 
 

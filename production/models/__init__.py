@@ -25,6 +25,7 @@ from production.models.rollups import (
     MaterialOutcome,
     ToJudge,
     Touched,
+    Written,
     day_at,
 )
 
@@ -59,5 +60,6 @@ __all__ = [
     "Site",
     "ToJudge",
     "Touched",
+    "Written",
     "day_at",
 ]

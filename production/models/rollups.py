@@ -44,6 +44,16 @@ class ToJudge(models.Model):
         verbose_name_plural = "to judge"
 
 
+class Written(models.Model):
+    """How often the outcomes of a factory were written, by whoever wrote them: while it stands, so do they and the sums."""
+
+    factory_id = models.BigIntegerField(primary_key=True)
+    number = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "written"
+
+
 def day_at(zone):
     """The day it is now in the zone that the column `zone` names: an open line is late by the day of its receiving site."""
     return Cast(Func(F(zone), Now(), function="timezone"), models.DateField())
