@@ -79,17 +79,15 @@ lives AS (SELECT DISTINCT ON (factory_id) factory_id, id FROM assessments_evalua
 nights AS (SELECT DISTINCT ON (factory_id) factory_id, id FROM assessments_evaluation
     WHERE kind = 'night' AND category_id IS NULL AND as_of = (SELECT night FROM last) ORDER BY factory_id, revision DESC),
 months AS (SELECT DISTINCT ON (factory_id) factory_id, id FROM assessments_evaluation
-    WHERE kind = 'month' AND category_id IS NULL AND as_of = (SELECT month FROM last) ORDER BY factory_id, revision DESC),
-breaches AS (SELECT factory_id, count(*) AS n FROM assessments_breach
-    WHERE state IN ('open', 'acknowledged', 'escalated') GROUP BY factory_id)
-SELECT f.id, f.code, f.name, f.city, f.country, c.code, c.name, COALESCE(b.n, 0),
+    WHERE kind = 'month' AND category_id IS NULL AND as_of = (SELECT month FROM last) ORDER BY factory_id, revision DESC)
+SELECT f.id, f.code, f.name, f.city, f.country, c.code, c.name, COALESCE(b.number, 0),
     COALESCE(l.id, CASE WHEN n.id IS NULL THEN {newest_live} END), COALESCE(n.id, {newest_night}), COALESCE(m.id, {newest_month})
 FROM factories_factory f
 JOIN factories_category c ON c.id = f.category_id
 LEFT JOIN lives l ON l.factory_id = f.id
 LEFT JOIN nights n ON n.factory_id = f.id
 LEFT JOIN months m ON m.factory_id = f.id
-LEFT JOIN breaches b ON b.factory_id = f.id
+LEFT JOIN assessments_livebreaches b ON b.factory_id = f.id
 WHERE f.id IN ({chosen})
 ORDER BY f.code
 """

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db import connection
+
 from assessments import windows
 from assessments.judgement import CODE_VERSION, judge
-from assessments.models import Evaluation, Policy
+from assessments.models import Breach, Evaluation, Policy
 from factories.models import Factory
 from production import rollup_checks
 from production.errors import BadInput
@@ -82,9 +84,10 @@ def sample(day: datetime.date, share: int = 50) -> list[Evaluation]:
 def verify_night(day: datetime.date) -> list[str]:
     """What the night checks: a sample of evaluations, and the outcomes and sums of some orders of one factory in turn.
 
-    A factory with up to `ORDERS` orders is checked whole, of another one other orders each time (ROL-4).
+    A factory with up to `ORDERS` orders is checked whole, of another one other orders each time (ROL-4). And how many
+    breaches are live.
     """
-    problems = [str(difference) for difference in verify(sample(day))]
+    problems = [str(difference) for difference in verify(sample(day))] + miscounted()
     factories = list(Factory.objects.order_by("pk").values_list("pk", flat=True))
     if factories:
         turn, place = divmod(day.toordinal(), len(factories))
@@ -93,6 +96,19 @@ def verify_night(day: datetime.date) -> list[str]:
             for row in rollup_checks.differences_of_orders(_orders(factories[place], turn))
         ]
     return problems
+
+
+def miscounted() -> list[str]:
+    """Factories whose number of live breaches is another one than there are."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT f.code, COALESCE(c.number, 0), COALESCE(b.number, 0) FROM factories_factory f "
+            "LEFT JOIN assessments_livebreaches c ON c.factory_id = f.id "
+            "LEFT JOIN (SELECT factory_id, count(*) AS number FROM assessments_breach WHERE state = ANY(%s) GROUP BY factory_id) "
+            "AS b ON b.factory_id = f.id WHERE COALESCE(c.number, 0) <> COALESCE(b.number, 0) ORDER BY f.code",
+            [Breach.LIVE_STATES],
+        )
+        return [f"Factory {code} has {there} live breaches, its list says {said}." for code, said, there in cursor]
 
 
 def _orders(factory: int, turn: int) -> list[int]:

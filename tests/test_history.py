@@ -19,6 +19,7 @@ from assessments.models import (
     FourEyes,
     GradeConsequence,
     JobSlot,
+    LiveBreaches,
     Policy,
     Watch,
 )
@@ -89,6 +90,7 @@ LOGS = {
     Message: "the outbox: its own record of what was owed and sent",
     SendAttempt: "each try is a row of its own",
     ToJudge: "what waits to be judged, deleted by the judge",
+    LiveBreaches: "a counter, kept by triggers of the breaches",
     Written: "a counter, raised with every run that writes outcomes",
     Heartbeat: "only the latest moment matters",
 }

@@ -91,7 +91,9 @@ def test_all_sums_and_months_take_twenty_statements_for_any_number_of_factories(
     with django_assert_max_num_queries(24):  # twenty and the ends of two savepoints
         rollups.rebuild_all()
         evaluations.evaluate_months(ENDS)
-    assert set(Evaluation.objects.values_list("factory", flat=True)) == set(Factory.objects.values_list("pk", flat=True))
+    assert set(Evaluation.objects.values_list("factory", flat=True)) == set(
+        Factory.objects.values_list("pk", flat=True)
+    )
     assert Action.objects.count() >= 2, "two statements more where grades ask for a plan"
 
 

@@ -4,8 +4,11 @@ import datetime
 import random
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.models import Count, Q
 
-from assessments import scorecards
+from assessments import scorecards, verification
 from assessments.models import Breach, Evaluation
 from factories.models import Factory
 from production.kept import Kept
@@ -89,3 +92,40 @@ def test_what_is_kept_is_made_once_and_never_too_much():
         assert kept.get(key, lambda key=key: made.append(key) or key * 10) == key * 10
         assert len(kept.values) <= 3
     assert made == [1, 2, 3, 4, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_list_says_how_many_breaches_are_live_after_any_change():
+    def shown():
+        return {
+            standing.factory.code: standing.open_breaches for standing in scorecards.standings(Factory.objects.all())
+        }
+
+    def counted():
+        live = Factory.objects.annotate(n=Count("breaches", filter=Q(breaches__state__in=Breach.LIVE_STATES)))
+        return dict(live.values_list("code", "n"))
+
+    one, other = make.factory(), make.factory()
+    states = ["open", "acknowledged", "escalated", "resolved", "dismissed"]
+    Breach.objects.bulk_create(
+        Breach(key=f"{factory.pk}-{number}", factory=factory, measure="otif", severity="watch", opened_on="2026-11-01", state=state)
+        for factory in (one, other)
+        for number, state in enumerate(states)
+    )  # fmt: skip
+    assert shown() == counted() == {one.code: 3, other.code: 3}
+    for state in states:
+        Breach.objects.filter(factory=one, key__in=[f"{one.pk}-0", f"{one.pk}-3"]).update(state=state)
+        assert shown() == counted()
+    assert shown() == {one.code: 2, other.code: 3}
+    Breach.objects.filter(factory=one).update(factory=other)
+    assert shown() == counted() == {one.code: 0, other.code: 5}
+    Breach.objects.filter(state="open").delete()
+    assert shown() == counted() == {one.code: 0, other.code: 4}
+    assert verification.miscounted() == []
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE assessments_livebreaches SET number = 7 WHERE factory_id = %s", [other.pk])
+        assert verification.miscounted() == [f"Factory {other.code} has 4 live breaches, its list says 7."]
+        with pytest.raises(CommandError, match="1 factories"):
+            call_command("verify_evaluations")
+        cursor.execute("TRUNCATE assessments_breach CASCADE")
+    assert shown() == counted() == {one.code: 0, other.code: 0}

@@ -6,7 +6,7 @@ from django.db.models import ProtectedError
 
 from assessments.demo.keep import JOB, SHARED, own
 from assessments.demo.load import STRICTER_FOR_TOYS
-from assessments.models import Action, Breach, Claim, Evaluation, JobSlot, Policy, Watch
+from assessments.models import Action, Breach, Claim, Evaluation, JobSlot, LiveBreaches, Policy, Watch
 from factories.models import CalendarException, Contact, Factory, Membership, WorkingCalendar, WorkingDay
 from notifications.models import Message
 from production import rollups
@@ -81,7 +81,7 @@ def remove() -> dict[str, int]:
                     _unless_used(row, removed)
         JobSlot.objects.filter(job=JOB).delete()
     rollups.rebuild()
-    for model in (ToJudge, Written):
+    for model in (ToJudge, Written, LiveBreaches):
         model.objects.exclude(factory_id__in=Factory.objects.values("pk")).delete()
     return removed
 

@@ -1,5 +1,5 @@
 from assessments.models.actions import Action, ActionStep
-from assessments.models.breaches import Breach, BreachStep, JobSlot, Watch
+from assessments.models.breaches import Breach, BreachStep, JobSlot, LiveBreaches, Watch
 from assessments.models.claims import Claim, ClaimStep
 from assessments.models.consequences import GradeConsequence
 from assessments.models.evaluations import Evaluation, Grade, Measure, Status
@@ -17,6 +17,7 @@ __all__ = [
     "Grade",
     "GradeConsequence",
     "JobSlot",
+    "LiveBreaches",
     "Measure",
     "Policy",
     "Status",

@@ -27,7 +27,7 @@ from assessments.views.breaches import pressing, with_names
 from assessments.views.entrance import BUSINESS, STAFF, factory_or_404, open_to, sees_money, today
 from assessments.views.grades import in_force, standing
 from factories.models import Contact, Factory
-from production.drawn_pages import kept_while_the_answers_hold
+from production.drawn_pages import held, kept_while_the_answers_hold, written
 from production.models import LineOutcome, PurchaseOrder
 from production.prepared import Prepared
 
@@ -43,7 +43,9 @@ def factory_detail(request: HttpRequest, code: str) -> HttpResponse:
     """Is this factory failing, at what, since when?"""
     user = request.user
     watches = Watch.objects.filter(user=user, factory=OuterRef("pk"))
-    factory = factory_or_404(user, code, is_watched=Exists(watches), reached_at=contacts(), in_force=in_force())
+    factory = factory_or_404(
+        user, code, is_watched=Exists(watches), reached_at=contacts(), in_force=in_force(), written=written()
+    )
     card = scorecards.card(factory, today())
     chosen = _chosen(card, request.GET.get("period", ""))
     context: dict[str, Any] = {
@@ -63,7 +65,8 @@ def factory_detail(request: HttpRequest, code: str) -> HttpResponse:
         "data_as_of": chosen.computed_at if chosen else None,
     }
     if chosen:
-        context |= judged(factory, card, chosen, sees_money(user))
+        with held(factory.written):
+            context |= judged(factory, card, chosen, sees_money(user))
     return render(request, "assessments/factory_detail.html", context)
 
 
@@ -202,12 +205,14 @@ def line_row(row: LineOutcome, factory: Factory) -> dict[str, Any]:
 
 
 def open_breaches(user: User, factory: Factory) -> list[dict[str, Any]]:
-    found = with_names(pressing(Breach.objects.visible_to(user).live().filter(factory=factory)))
-    return [breach_wording.row(breach) for breach in found[:BREACHES]]
+    live = pressing(Breach.objects.visible_to(user).live().filter(factory=factory))
+    # The first ones, then what is shown of them: not the order, the lot and the arrival of every live one.
+    found = with_names(pressing(Breach.objects.filter(pk__in=live.values("pk")[:BREACHES])))
+    return [breach_wording.row(breach) for breach in found]
 
 
 # Written out: from the few open lines of the factory to their orders, which is not the way that the database takes by itself.
-RUNNING = Prepared("""
+OPEN_ORDERS = """
 SELECT o.id, o.number, w.waiting, w.late, w.age, w.next_due,
     (SELECT count(*) FROM production_orderline l WHERE l.order_id = o.id) AS lines
 FROM (
@@ -217,32 +222,40 @@ FROM (
         SELECT t.order_id, t.due_on, t.limit_on, (now() AT TIME ZONE s.time_zone)::date AS there
         FROM production_lineoutcome t
         JOIN production_orderline l ON l.id = t.line_id JOIN production_site s ON s.id = l.site_id
-        WHERE t.factory_id = %(factory)s AND t.is_open
+        WHERE {which} AND t.is_open
     ) AS open_lines GROUP BY order_id OFFSET 0
 ) AS w
 JOIN LATERAL (SELECT id, number FROM production_purchaseorder WHERE id = w.order_id AND closed_on IS NULL OFFSET 0) AS o ON TRUE
 ORDER BY w.next_due NULLS LAST, o.id LIMIT %(most)s
-""", factory="bigint", most="bigint")  # fmt: skip
+"""
+RUNNING = Prepared(OPEN_ORDERS.format(which="t.factory_id = %(factory)s"), factory="bigint", most="bigint")
+SAME = Prepared(OPEN_ORDERS.format(which="t.order_id = ANY(%(orders)s)"), orders="bigint[]", most="bigint")
 
 
 def running_orders(factory: Factory) -> list[dict[str, Any]]:
-    """Open orders with lines to come, the most pressing first; for who sees the factory."""
-    rows = []
-    with connection.cursor() as cursor:
+    """Open orders with lines to come, the most pressing first; for who sees the factory.
+
+    How late they are hangs on the clock and the sites, too, which a kept page asks about for these orders only.
+    """
+    with held(factory.written, "production_site") as note, connection.cursor() as cursor:
         RUNNING.execute(cursor, {"factory": factory.pk, "most": RUNNING_ORDERS})
-        for pk, number, waiting, late, age, next_due, lines in cursor.fetchall():
-            order = PurchaseOrder(pk=pk, number=number, factory=factory)
-            rows.append(
-                {
-                    "number": number,
-                    "url": order.get_absolute_url(),
-                    "waiting": waiting,
-                    "lines": lines,
-                    "late": late,
-                    "due": day(next_due),
-                    "days": age,
-                }
-            )
+        found = cursor.fetchall()
+        if note:
+            note(SAME.call, {"orders": [row[0] for row in found], "most": RUNNING_ORDERS}, found)
+    rows = []
+    for pk, number, waiting, late, age, next_due, lines in found:
+        order = PurchaseOrder(pk=pk, number=number, factory=factory)
+        rows.append(
+            {
+                "number": number,
+                "url": order.get_absolute_url(),
+                "waiting": waiting,
+                "lines": lines,
+                "late": late,
+                "due": day(next_due),
+                "days": age,
+            }
+        )
     return rows
 
 

@@ -1,9 +1,9 @@
-"""Compute stored evaluations again from their stored inputs, and the stored sums from their rows, and compare."""
+"""Compute stored evaluations again from their stored inputs, the stored sums from their rows, count live breaches; compare."""
 
 from django.core.management.base import BaseCommand, CommandError
 
 from assessments.models import Evaluation
-from assessments.verification import verify
+from assessments.verification import miscounted, verify
 from factories.models import Factory
 from production import rollup_checks
 
@@ -29,6 +29,11 @@ class Command(BaseCommand):
         sums = [row[0] for each in factories.values_list("pk", flat=True) for row in rollup_checks.differences([each])]
         for row in sums[:100]:
             self.stderr.write(f"Daily sum differs from its rows: {row}")
+        numbers = miscounted()
+        for number in numbers[:100]:
+            self.stderr.write(number)
+        if numbers and not differences and not sums:
+            raise CommandError(f"{len(numbers)} factories with another number of live breaches than they have.")
         if differences or sums:
             raise CommandError(
                 f"{len(differences)} differences in {evaluations.count()} evaluations, {len(sums)} in daily sums."
