@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import BooleanField, Exists, Func, OuterRef
 from django.db.models.functions import JSONObject
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -207,7 +207,9 @@ def line_row(row: LineOutcome, factory: Factory) -> dict[str, Any]:
 def open_breaches(user: User, factory: Factory) -> list[dict[str, Any]]:
     live = pressing(Breach.objects.visible_to(user).live().filter(factory=factory))
     # The first ones, then what is shown of them: not the order, the lot and the arrival of every live one.
-    found = with_names(pressing(Breach.objects.filter(pk__in=live.values("pk")[:BREACHES])))
+    first = ArraySubquery(live.values("pk")[:BREACHES])
+    is_first = Func("pk", first, arg_joiner=" = ANY(", template="%(expressions)s)", output_field=BooleanField())
+    found = with_names(pressing(Breach.objects.filter(is_first)))
     return [breach_wording.row(breach) for breach in found]
 
 
