@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument(
         "--again", action="store_true", help="on what an earlier run of the same size left in this database"
     )
+    parser.add_argument("--only", nargs="+", choices=figures.PARTS, default=figures.PARTS, help="some of the figures")
     parser.add_argument("--changes", type=int, default=20_000, help="changed deliveries for --workers (default 20,000)")
     options = parser.parse_args()
     if not world.is_empty() and not options.again:
@@ -54,7 +55,9 @@ def main() -> None:
             figures.build_judged(size)
         finish("pages", pages.measure(size.today, options.repeats), pages.table)
     else:
-        measured = figures.measure(size, options.repeats, lambda so_far: save("sums", so_far), options.again)
+        measured = figures.measure(
+            size, options.repeats, lambda so_far: save("sums", so_far), options.again, options.only
+        )
         finish("sums", measured, tables.table)
         if any(measured["differences"].values()):
             sys.exit("bench: some results differ from the reference.")

@@ -5,8 +5,8 @@ import gc
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from assessments.models import Policy
 from bench import duck, reference, world
 from production import rollups
 
+PARTS = ("full", "nights", "changes", "scattered", "bulk", "edits")
 MONTHS = 36
 BACK_TEST = "back-test of a draft (12 months)"
 SINGLE_CHANGES = 20  # changes of one delivery in a round
@@ -79,9 +80,13 @@ def processor_seconds(server: int) -> float:
 
 
 def measure(
-    size: world.Size, repeats: int, save: Callable[[dict[str, Any]], None], again: bool = False
+    size: world.Size,
+    repeats: int,
+    save: Callable[[dict[str, Any]], None],
+    again: bool = False,
+    only: Collection[str] = PARTS,
 ) -> dict[str, Any]:
-    """Builds the world and takes every figure `repeats` times; what is measured so far is saved after each round."""
+    """Builds the world and takes the figures `repeats` times; what is measured so far is saved after each round."""
     times, counts, differences = Times(), {}, {}
     if not again:
         build(size)
@@ -97,41 +102,52 @@ def measure(
         "rounds": times.rounds,
         "processor": times.processor,
     }
-    print("Copying the facts to DuckDB", flush=True)
-    with duck.opened() as copy:
+    print("Copying the facts to DuckDB" if "full" in only else "Without the full recompute", flush=True)
+    with duck.opened() if "full" in only else nullcontext() as copy:
         for number in range(1, repeats + 1):
             print(f"Round {number} of {repeats}", flush=True)
             times.next_round()
-            works = [
-                ("reference, sums", reference.fill),
-                ("reference, months", lambda: reference.fill_months(size.today, MONTHS)),
-                ("rebuild of all sums", rollups.rebuild_all),
-                ("DuckDB, sums", lambda: duck.fill(copy)),
-            ]
-            for name, work in works if number % 2 else works[2:] + works[:2]:
-                with counted() as count:
-                    times.time(name, work)
-                counts[name] = count[0]
-            if number == 1:
-                differences["sums"] = reference.differences()
-                differences["counts in DuckDB"] = duck.differences(copy)
-                times.add("loop over factories, sums", loop_over_factories())
-            run("ANALYZE")
-            measure_evaluations(times, counts, size)
-            if number == 1:
-                differences["months"] = reference.different_months()
-                measured["bytes"] |= table_sizes()
-            measure_nights(times, counts, size)
-            measure_single_changes(times, counts, size)
-            measure_scattered_changes(times)
-            measure_bulk_inserts(times, size, measured["bytes"])
+            if "full" in only:
+                measure_everything(times, counts, size, number, copy)
+                if number == 1:
+                    differences["sums"] = reference.differences()
+                    differences["counts in DuckDB"] = duck.differences(copy)
+                    times.add("loop over factories, sums", loop_over_factories())
+                run("ANALYZE")
+                measure_evaluations(times, counts, size)
+                if number == 1:
+                    differences["months"] = reference.different_months()
+                    measured["bytes"] |= table_sizes()
+            if "nights" in only:
+                measure_nights(times, counts, size)
+            if "changes" in only:
+                measure_single_changes(times, counts, size)
+            if "scattered" in only:
+                measure_scattered_changes(times)
+            if "bulk" in only:
+                measure_bulk_inserts(times, size, measured["bytes"])
             save(measured)
-    print("Comparing every sum after random edits, moves and deletes", flush=True)
-    edit_at_random()
-    rollups.rebuild()
-    reference.fill()
-    differences["sums after random edits, moves and deletes"] = reference.differences()
+    if "edits" in only:
+        print("Comparing every sum after random edits, moves and deletes", flush=True)
+        edit_at_random()
+        rollups.rebuild()
+        reference.fill()
+        differences["sums after random edits, moves and deletes"] = reference.differences()
     return measured
+
+
+def measure_everything(times: Times, counts: dict[str, int], size: world.Size, number: int, copy: Any) -> None:
+    """The reference, the product and DuckDB; in every other round the product comes first."""
+    works = [
+        ("reference, sums", reference.fill),
+        ("reference, months", lambda: reference.fill_months(size.today, MONTHS)),
+        ("rebuild of all sums", rollups.rebuild_all),
+        ("DuckDB, sums", lambda: duck.fill(copy)),
+    ]
+    for name, work in works if number % 2 else works[2:] + works[:2]:
+        with counted() as count:
+            times.time(name, work)
+        counts[name] = count[0]
 
 
 def build(size: world.Size) -> None:

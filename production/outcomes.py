@@ -274,13 +274,13 @@ FAMILIES = {
             sum(round(({DEFECTIVE}::bigint * {DEFECTIVE})::numeric(60, 30) / inspected, 12)),
             sum(round({DEFECTIVE}::numeric(60, 30) / inspected, 12)), sum(qty_delivered),
             sum(round((qty_delivered * {DEFECTIVE})::numeric(60, 30) / inspected, 12))
-        FROM {{source}} GROUP BY 1, 2, 3""",
+        FROM {{source}} GROUP BY 1, 3, 2""",
     ),
     "coverage": (
         "factory_id, category_id, day, family, currency, qty_delivered, qty_delivered_inspected",
         """SELECT factory_id, category_id, received_on, 'coverage', '', sum(quantity),
             COALESCE(sum(quantity) FILTER (WHERE is_inspected), 0)
-        FROM {source} GROUP BY 1, 2, 3""",
+        FROM {source} GROUP BY 1, 3, 2""",
     ),
     "delivery": (
         "factory_id, category_id, day, family, currency, lines, otif, otd, qty_due, qty_on_time, late_closed, "
@@ -289,19 +289,19 @@ FAMILIES = {
             count(*) FILTER (WHERE is_otd), sum(qty_due), sum(qty_on_time), count(*) FILTER (WHERE days_late > 0),
             COALESCE(sum(days_late) FILTER (WHERE NOT is_open), 0), count(*) FILTER (WHERE is_open),
             COALESCE(sum(due_on - DATE '0001-01-01' + 1) FILTER (WHERE is_open), 0)
-        FROM {source} WHERE state = 'counted' GROUP BY 1, 2, 3""",
+        FROM {source} WHERE state = 'counted' GROUP BY 1, 3, 2""",
     ),
     "cycle": (
         "factory_id, category_id, day, family, currency, cycle_histogram",
         """SELECT factory_id, category_id, completed_on, 'cycle', '', jsonb_object_agg(cycle_days, lines) FROM (
             SELECT factory_id, category_id, completed_on, cycle_days, count(*) AS lines FROM {source}
-            WHERE state = 'counted' AND completed_on IS NOT NULL AND cycle_days IS NOT NULL GROUP BY 1, 2, 3, 4
-        ) AS days GROUP BY 1, 2, 3""",
+            WHERE state = 'counted' AND completed_on IS NOT NULL AND cycle_days IS NOT NULL GROUP BY 1, 3, 2, 4
+        ) AS days GROUP BY 1, 3, 2""",
     ),
     "material": (
         "factory_id, category_id, day, family, currency, orders, value_net, value_loss_pos, value_loss_neg, charge",
         """SELECT factory_id, category_id, closed_on, 'material', currency, count(DISTINCT order_id), sum(value_net),
             sum(GREATEST(value_loss, 0)), sum(LEAST(value_loss, 0)), sum(charge)
-        FROM {source} WHERE NOT is_set_aside GROUP BY factory_id, category_id, closed_on, currency""",
+        FROM {source} WHERE NOT is_set_aside GROUP BY factory_id, closed_on, category_id, currency""",
     ),
 }

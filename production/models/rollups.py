@@ -113,7 +113,7 @@ class LineOutcome(models.Model):
         indexes = [
             models.Index(fields=["factory", "category", "limit_on"]),
             models.Index(
-                fields=["factory", "category", "completed_on"],
+                fields=["factory", "completed_on"],
                 condition=Q(completed_on__isnull=False),
                 name="line_outcome_completed",
             ),
@@ -139,7 +139,7 @@ class DeliveryOutcome(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["factory", "category", "received_on"]),
+            models.Index(fields=["factory", "received_on"]),
             models.Index(fields=["line"]),
         ]
 
@@ -171,7 +171,6 @@ class LotOutcome(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["factory", "category", "inspected_on"]),
             # The largest lot of a window is read from the index alone.
             models.Index(
                 fields=["factory", "inspected_on"], include=["category", "inspected"], name="lot_outcome_size"
