@@ -1056,6 +1056,7 @@ HOMES = {  # where each kind of trigger is tested
     r"(first_commitment_is_frozen|exclusion_is_kept|dispute_is_kept)": "here",
     r"(not_back_dated|not_back_dated_later|begins_as_a_proposal|keeps_its_values)": "tests/test_four_eyes.py",
     r"(switched_off_by_two|not_deleted_while_on)": "tests/test_four_eyes.py",
+    r"count_(insert|update|delete|truncate)": "tests/test_standings.py",
 }
 
 
