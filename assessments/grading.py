@@ -83,6 +83,10 @@ class Scorecard:
     gates: tuple[Gate, ...]
     parts: tuple[Part, ...]
 
+    @property
+    def caps(self) -> list[str]:
+        return [gate.cap for gate in self.gates]
+
 
 @dataclass(frozen=True, slots=True)
 class Publication:
@@ -238,6 +242,11 @@ def apportion(parts: Sequence[Number], total: Decimal, places: int = 2) -> list[
     for place in sorted(range(len(parts)), key=lambda place: -down[place][1])[:missing]:
         whole[place] += 1
     return [Decimal(number).scaleb(-places) for number in whole]
+
+
+def is_above(grade: str | None, caps: Iterable[str]) -> bool:
+    """Whether a published grade is better than one of the caps: hysteresis never holds it there (SCO-5, SCO-6)."""
+    return grade in GRADES and any(_rank(grade) > _rank(cap) for cap in caps)
 
 
 def publish(

@@ -43,6 +43,10 @@ class Judged:
     sufficient: bool
     evidence_on: dict[str, str | None]
 
+    @property
+    def caps(self) -> list[str]:
+        return [gate["cap"] for gate in self.gates]
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -17,7 +17,7 @@ def latest(months: dict[datetime.date, dict[str, Any]], before: datetime.date) -
 
 
 class Outcome(Protocol):
-    """What a publication looks at: the score, the grade after the caps, and whether a cap lowered it."""
+    """What a publication looks at: the score, the grade after the caps, whether a cap lowered it, and all caps."""
 
     @property
     def score(self) -> Decimal | None: ...
@@ -25,6 +25,8 @@ class Outcome(Protocol):
     def raw(self) -> str: ...
     @property
     def gated(self) -> bool: ...
+    @property
+    def caps(self) -> Sequence[str]: ...
 
 
 def publication(judged: Outcome, policy: Policy, before: Sequence[dict[str, Any]]) -> tuple[str, bool]:
@@ -41,8 +43,10 @@ def publication(judged: Outcome, policy: Policy, before: Sequence[dict[str, Any]
     else:
         bands = {grading.FAILING: Decimal(0), grading.PASSING: policy.passing_from, grading.GOOD: policy.good_from,
                  grading.EXCELLENT: policy.excellent_from}  # fmt: skip
+        # A cap that the raw grade keeps to anyhow still forbids to hold a better one.
+        is_capped = judged.gated or grading.is_above(previous, judged.caps)
         step = grading.publish(
-            previous, judged.raw, judged.score, judged.gated, last["raw_grade"] if last else None,
+            previous, judged.raw, judged.score, is_capped, last["raw_grade"] if last else None,
             policy.hysteresis_margin, bands,
         )  # fmt: skip
     return step.published, step.carried

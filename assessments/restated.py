@@ -22,6 +22,7 @@ class Found:
     published: str
     is_carried: bool
     policy: int
+    caps: tuple[str, ...] = ()
 
     @property
     def gated(self) -> bool:
@@ -96,7 +97,7 @@ def republished(
 def _values(found: Any) -> Iterable[dict[str, Any]]:
     rows: Iterable[dict[str, Any]] = found.values(
         "id", "factory_id", "as_of", "revision", "score", "ungated_grade", "raw_grade", "published_grade", "is_carried",
-        "policy_id",
+        "policy_id", "gates",
     )  # fmt: skip
     return rows
 
@@ -104,5 +105,5 @@ def _values(found: Any) -> Iterable[dict[str, Any]]:
 def _found(row: Mapping[str, Any]) -> Found:
     return Found(
         row["id"], row["revision"], row["score"], row["ungated_grade"], row["raw_grade"], row["published_grade"],
-        row["is_carried"], row["policy_id"],
+        row["is_carried"], row["policy_id"], tuple(gate["cap"] for gate in row["gates"]),
     )  # fmt: skip

@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from assessments import grading, intervals, measures
+from assessments.models import Policy
+from assessments.publication import publication
 from production import duedates, reconcile, rollup_sums
 from production.errors import BadInput
 
@@ -363,3 +365,36 @@ def test_a_yen_has_no_decimals_and_a_dinar_three():
 )
 def test_loss_is_a_breach_from_two_closed_orders_on(orders, loss, status):
     assert reconcile.judge_loss(loss, 1000 if orders else 0, orders, Decimal("0.03")).status == status
+
+
+scores = st.integers(0, 10_000).map(lambda cents: Decimal(cents) / 100)
+grades = st.sampled_from(grading.GRADES)
+
+
+def carded(score, caps):
+    """The scorecard of a score under some caps."""
+    ungated = grading.grade(score)
+    raw = min([ungated, *caps], key=grading.GRADES.index)
+    gates = tuple(grading.Gate("of the test", cap) for cap in caps)
+    return grading.Scorecard(score, ungated, raw, gated=raw != ungated, gates=gates, parts=())
+
+
+@for_any(scores, st.lists(grades, max_size=2), grades, grades)
+def test_no_grade_is_published_above_a_cap_of_its_month(score, caps, before, raw_before):
+    last = {"published_grade": before, "raw_grade": raw_before, "is_carried": False}
+    published, _ = publication(carded(score, caps), Policy(), [last])
+    assert all(grading.GRADES.index(published) <= grading.GRADES.index(cap) for cap in caps)
+
+
+@pytest.mark.parametrize(
+    ("score", "caps", "published"),
+    [
+        ("79.20", [], "good"),  # held
+        ("79.20", ["passing"], "passing"),  # raw is passing without the gate, too; the grade before is above it
+        ("79.20", ["good"], "good"),  # what the gate allows is held
+        ("77.90", ["good"], "passing"),
+    ],
+)
+def test_a_cap_that_lowers_nothing_still_forbids_to_hold_a_better_grade(score, caps, published):
+    last = {"published_grade": "good", "raw_grade": "good", "is_carried": False}
+    assert publication(carded(Decimal(score), caps), Policy(), [last]) == (published, False)
