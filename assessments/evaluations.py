@@ -278,14 +278,7 @@ def _store(subjects: Sequence[Subject], judgements: Iterable[Judgement]) -> list
     new: dict[tuple[Any, ...], tuple[Subject, Policy, str]] = {}
     for subject, policy, window_days, judged in judgements:
         kind, factory, category, as_of = subject.key
-        facts = {
-            "window": window_days,
-            "kind": str(kind),
-            "gates": judged.gates,
-            "supplied": judged.measures["loss"]["applicable"],
-            "limits": {name: measure["limit"] for name, measure in judged.measures.items()},
-        }
-        fingerprint = digest(judged.sums, policy.pk, facts)
+        fingerprint = digest(judged, policy.pk, str(kind), window_days)
         previous = newest.get(subject.key)
         if previous and previous["digest"] == fingerprint:
             continue

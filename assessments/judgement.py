@@ -253,9 +253,13 @@ def judge(
     )  # fmt: skip
 
 
-def digest(sums: dict[str, Any], policy: int, facts: dict[str, Any]) -> str:
+def digest(judged: Judged, policy: int, kind: str, window_days: int) -> str:
     """The fingerprint of all inputs: equal inputs need no new revision."""
-    text = INPUTS.encode([CODE_VERSION, policy, sums, facts])
+    facts = {
+        "window": window_days, "kind": kind, "gates": judged.gates, "supplied": judged.measures["loss"]["applicable"],
+        "limits": {name: measure["limit"] for name, measure in judged.measures.items()},
+    }  # fmt: skip
+    text = INPUTS.encode([CODE_VERSION, policy, judged.sums, facts])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -2,15 +2,17 @@
 
 import datetime
 import json
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import connection
 
 from assessments import windows
-from assessments.judgement import CODE_VERSION, judge
+from assessments.judgement import CODE_VERSION, Judged, digest, judge
 from assessments.models import Breach, Evaluation, Policy
+from assessments.publication import latest, publication
 from factories.models import Factory
 from production import rollup_checks
 from production.errors import BadInput
@@ -33,13 +35,15 @@ class Difference:
         return f"Evaluation {self.evaluation}: {self.what} is {self.stored}, computes to {self.computed}."
 
 
-def verify(evaluations: Iterable[Evaluation]) -> list[Difference]:
-    """Computes each evaluation again from its stored sums and policy; the differences found.
+def verify(evaluations: Iterable[Evaluation], factories: Collection[int] | None = None) -> list[Difference]:
+    """Computes each evaluation again from its stored sums and policy, and what a month published from the months before.
 
-    Evaluations made by another version of the rules are not compared.
+    The differences found; `factories` are those of the evaluations, where that is known. Evaluations made by another version
+    of the rules are not compared.
     """
     found: list[Difference] = []
     policies = {policy.pk: policy for policy in Policy.objects.all()}
+    months = _months(factories)
     for evaluation in evaluations:
         if evaluation.code_version != CODE_VERSION:
             continue
@@ -66,9 +70,41 @@ def verify(evaluations: Iterable[Evaluation]) -> list[Difference]:
             "gates": (_json(evaluation.gates), _json(judged.gates)),
             "flags": (_json(evaluation.flags), _json(flags)),
             "measures": (_json(evaluation.measures), _json(judged.measures)),
+            "digest": (evaluation.digest, digest(judged, policy.pk, evaluation.kind, evaluation.window_days)),
         }
+        if month and evaluation.category_id is None:
+            pairs["publication"] = (_json(_told(evaluation)), _json(_publication(evaluation, judged, policy, months)))
         found += [Difference(evaluation.pk, what, *pair) for what, pair in pairs.items() if pair[0] != pair[1]]
     return found
+
+
+def _months(factories: Collection[int] | None) -> dict[int, list[Evaluation]]:
+    """What the months of each factory published at first, latest first."""
+    stored = Evaluation.objects.whole().filter(kind=Evaluation.Kind.MONTH, revision=1).order_by("-as_of")
+    if factories is not None:
+        stored = stored.filter(factory__in=factories)
+    found: dict[int, list[Evaluation]] = defaultdict(list)
+    for month in stored.only("factory_id", "as_of", "published_grade", "raw_grade", "is_carried"):
+        found[month.factory_id].append(month)
+    return found
+
+
+def _told(evaluation: Evaluation) -> tuple[str, bool]:
+    return evaluation.published_grade, evaluation.is_carried
+
+
+def _publication(
+    evaluation: Evaluation, judged: Judged, policy: Policy, months: Mapping[int, Sequence[Evaluation]]
+) -> tuple[str, bool]:
+    """What the month published: by the months that were there before it, or, for a later revision, what the first one did."""
+    known = {month.as_of: month for month in months[evaluation.factory_id] if month.pk <= evaluation.pk}
+    if evaluation.revision > 1:
+        return _told(known[evaluation.as_of])
+    rows = {
+        as_of: {name: getattr(month, name) for name in ("published_grade", "raw_grade", "is_carried")}
+        for as_of, month in known.items()
+    }
+    return publication(judged, policy, latest(rows, evaluation.as_of))
 
 
 def sample(day: datetime.date, share: int = 50) -> list[Evaluation]:
@@ -87,7 +123,8 @@ def verify_night(day: datetime.date) -> list[str]:
     A factory with up to `ORDERS` orders is checked whole, of another one other orders each time (ROL-4). And how many
     breaches are live.
     """
-    problems = [str(difference) for difference in verify(sample(day))] + miscounted()
+    sampled = sample(day)
+    problems = [str(difference) for difference in verify(sampled, {each.factory_id for each in sampled})] + miscounted()
     factories = list(Factory.objects.order_by("pk").values_list("pk", flat=True))
     if factories:
         turn, place = divmod(day.toordinal(), len(factories))

@@ -67,7 +67,9 @@ def beyond_allowance(materials: QuerySet[OrderMaterial]) -> QuerySet[OrderMateri
 
 def supplies_of(order: PurchaseOrder, *, with_prices: bool) -> list[dict]:
     """One entry for each material of the order, from three queries. Without prices no amount of money is in it."""
-    supplied = OrderMaterial.objects.filter(order=order).select_related("material").prefetch_related("movements")
+    supplied = (
+        OrderMaterial.objects.filter(order=order).select_related("material", "order").prefetch_related("movements")
+    )
     outcomes = MaterialOutcome.objects.filter(order=order).in_bulk() if order.closed_on else {}
     ahead = {} if order.closed_on else {each.pk: each for each in projected(OrderMaterial.objects.filter(order=order))}
     return [
@@ -79,16 +81,17 @@ def supplies_of(order: PurchaseOrder, *, with_prices: bool) -> list[dict]:
 def _supply(supplied, outcome, ahead, with_prices):
     sums = defaultdict(Decimal)
     for move in supplied.movements.all():
-        sums["in" if move.kind in IN else "back" if move.kind in BACK else "scrap"] += move.quantity
+        sums[move.kind] += move.quantity
+    came, went = (sum((sums[kind] for kind in kinds), Decimal(0)) for kinds in (IN, BACK))
     return {
         "material": supplied.material,
         "unit": supplied.material.unit,
-        "issued": amount(sums["in"]),
-        "back": amount(sums["back"]),
-        "scrap": amount(sums["scrap"]),
-        "net": amount(sums["in"] - sums["back"]),
+        "issued": amount(came),
+        "back": amount(went),
+        "scrap": amount(sums[Kind.SCRAP]),
+        "net": amount(came - went),
         "movements": [_movement(move, supplied, with_prices) for move in supplied.movements.all()],
-        "result": _result(outcome, supplied, with_prices) if outcome else None,
+        "result": _result(outcome, supplied, sums, with_prices) if outcome else None,
         "projection": projection(ahead, supplied.material.unit) if ahead else None,
     }
 
@@ -99,10 +102,9 @@ def projection(ahead, unit):
     def shown(value):
         return f"{amount(value.quantize(Decimal('0.001')))} {unit}"
 
-    rate = f"{half_up(Fraction(ahead.loss) / Fraction(ahead.base) * 100, 2)}%" if ahead.base else "–"
     rows = [
         (_("Needed for the goods received and still open"), shown(ahead.needed)),
-        (_("Projected loss"), f"{shown(ahead.loss)} ({rate})"),
+        (_("Projected loss"), f"{shown(ahead.loss)} ({_rate(ahead.loss, ahead.base)})"),
         (_("Allowed loss"), shown(ahead.allowed)),
     ]
     return {"rows": rows, "is_beyond": ahead.loss > ahead.allowed}
@@ -122,18 +124,31 @@ def _movement(move, supplied, with_prices):
     }
 
 
-def _result(outcome, supplied, with_prices):
-    """The reconciliation in words and numbers (MAT-1 to MAT-5)."""
+def _rate(part, whole):
+    return f"{half_up(Fraction(part) / Fraction(whole) * 100, 2)}%" if whole else "–"
+
+
+def _result(outcome, supplied, sums, with_prices):
+    """The reconciliation in words and numbers (MAT-1 to MAT-5); `sums` are the quantities moved, by kind."""
     places, unit = minor_unit(outcome.currency), supplied.material.unit
+    share = supplied.order.loss_allowance if supplied.allowance is None else supplied.allowance
+    is_theoretical = (supplied.loss_base or supplied.order.loss_base) == LossBase.THEORETICAL
+    base = _("of the theoretical consumption") if is_theoretical else _("of what was net issued")
 
     def shown(value):
         return f"{amount(value.quantize(Decimal('0.001')))} {unit}"
 
     rows = [
-        (_("Consumed (issued less returned)"), shown(outcome.net_issued)),
-        (_("Needed for the goods credited"), shown(outcome.theoretical)),
+        (_("Issued"), shown(sums[Kind.ISSUE])),
+        (_("Taken over from other orders"), shown(sums[Kind.TRANSFER_IN])),
+        (_("Returned"), shown(sums[Kind.RETURN])),
+        (_("Passed to other orders"), shown(sums[Kind.TRANSFER_OUT])),
+        (_("Net issued"), shown(outcome.net_issued)),
+        (_("Theoretical consumption of the goods credited"), shown(outcome.theoretical)),
         (_("Loss"), shown(outcome.loss)),
-        (_("Allowed loss"), shown(outcome.allowed)),
+        (_("Loss rate on net issued"), _rate(outcome.loss, outcome.net_issued)),
+        (_("Loss rate on theoretical consumption"), _rate(outcome.loss, outcome.theoretical)),
+        (_("Allowed loss"), f"{shown(outcome.allowed)} ({_rate(share, 1)} {base})"),
         (_("Beyond the allowance"), shown(outcome.excess)),
     ]
     if with_prices:

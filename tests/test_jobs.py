@@ -1,10 +1,12 @@
 """The jobs are doorbells: run twice, late, never, or in parallel, the end state is the same."""
 
 import datetime
+import io
 import threading
 import time
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from assessments import breaches, evaluations, jobs, messages, verification
@@ -12,7 +14,7 @@ from assessments.models import Breach, BreachStep, Evaluation, JobSlot, Policy, 
 from notifications.models import Heartbeat, Message
 from production import rollups
 from production.models import Delivery, FactoryDay, Inspection, ToJudge, Touched
-from tests import make
+from tests import judged, make
 
 UTC = datetime.UTC
 
@@ -500,3 +502,24 @@ def test_a_night_is_closed_by_whoever_finds_every_part_of_it_judged(monkeypatch)
     assert Evaluation.objects.filter(kind="night").count() == len(lines)
     assert Breach.objects.filter(event="late_order").count() == len(lines)
     assert jobs.night(at("2026-11-23T00:10")) == []
+
+
+@pytest.mark.django_db
+def test_a_published_grade_that_does_not_follow_from_the_months_before_is_found():
+    factory = judged.factory("GOOD-1", late=1)
+    judged.judge(months=3)
+    months = Evaluation.objects.filter(factory=factory, kind="month").order_by("as_of")
+    assert {month.published_grade for month in months} != {""}
+    call_command("verify_evaluations")
+    last = months.last()
+    other = "failing" if last.published_grade != "failing" else "good"
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE assessments_evaluation DISABLE TRIGGER USER")
+        cursor.execute("UPDATE assessments_evaluation SET published_grade = %s WHERE id = %s", [other, last.pk])
+        cursor.execute("ALTER TABLE assessments_evaluation ENABLE TRIGGER USER")
+    (found,) = verification.verify(Evaluation.objects.select_related("factory__category"))
+    assert (found.evaluation, found.what) == (last.pk, "publication")
+    errors = io.StringIO()
+    with pytest.raises(CommandError, match="1 differences"):
+        call_command("verify_evaluations", stderr=errors)
+    assert f"Evaluation {last.pk}: publication is" in errors.getvalue()

@@ -1,6 +1,7 @@
 """What must hold for any numbers at all, beyond the worked examples of docs/metrics.md."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -10,8 +11,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from assessments import grading, intervals, measures
+from assessments.judgement import digest, judge, sums_of
 from assessments.models import Policy
 from assessments.publication import publication
+from assessments.window_sums import COUNTS, Asked, Found
 from production import duedates, reconcile, rollup_sums
 from production.errors import BadInput
 
@@ -398,3 +401,45 @@ def test_no_grade_is_published_above_a_cap_of_its_month(score, caps, before, raw
 def test_a_cap_that_lowers_nothing_still_forbids_to_hold_a_better_grade(score, caps, published):
     last = {"published_grade": "good", "raw_grade": "good", "is_carried": False}
     assert publication(carded(Decimal(score), caps), Policy(), [last]) == (published, False)
+
+
+amounts = st.integers(0, 10**7).map(lambda digits: Decimal(digits) / 1000)
+
+
+@st.composite
+def windows_found(draw):
+    """The sums of a window such as the database may hold them, in up to two currencies."""
+    inspected, bad = draw(st.integers(0, 5000)), draw(st.integers(0, 300))
+    lines, on_time = draw(st.integers(0, 400)), draw(st.integers(0, 400))
+    lots = draw(st.integers(1, 40)) if inspected else 0
+    counts = dict.fromkeys(COUNTS, 0) | {
+        "units_inspected": inspected, "units_major": min(bad, inspected), "lots": lots, "lots_accepted": lots,
+        "units_critical": 0, "s2": Decimal(min(bad, inspected) ** 2) / max(inspected, 1), "sum_q": draw(amounts),
+        "sum_q_rate": Decimal(0), "lines": lines, "otif": min(on_time, lines), "otd": min(on_time, lines),
+        "qty_due": draw(amounts), "qty_delivered": draw(amounts),
+        "lots_with_critical": draw(st.sampled_from([0, 0, 0, 1, 2])) if lots > 1 else 0,
+    }  # fmt: skip
+    money = []
+    for currency in draw(st.sampled_from([[], ["USD"], ["JPY", "USD"]])):
+        net = draw(amounts)
+        lost = net * draw(st.integers(0, 100)) / 100  # no more than was issued
+        money.append(
+            {"currency": currency, "orders": draw(st.integers(1, 9)), "value_net": net, "value_loss_pos": lost,
+             "value_loss_neg": -draw(amounts), "charge": lost / 2}
+        )  # fmt: skip
+    return Found(counts, money, draw(st.integers(0, inspected)))
+
+
+@for_any(windows_found(), st.booleans(), st.sampled_from([[], ["defect:TOYS"]]))
+def test_what_was_stored_computes_again_bit_for_bit(found, supplied, gating):
+    asked = Asked(1, None, FIRST, FIRST + timedelta(days=89), FIRST + timedelta(days=88))
+
+    def judged(sums):
+        return judge(sums, Policy(), None, Decimal("0.05"), asked.last, supplied, gating)
+
+    once = judged(sums_of(asked, found))
+    stored = json.loads(json.dumps(asdict(once) | {"score": None}))
+    again = judged(stored["sums"])
+    assert json.dumps(asdict(again) | {"score": None}) == json.dumps(stored)
+    assert again.score == once.score
+    assert digest(again, 1, "month", 90) == digest(once, 1, "month", 90)

@@ -92,3 +92,27 @@ def test_the_page_asks_as_often_for_many_as_for_one(client, django_assert_max_nu
     client.get("/claims/")
     with django_assert_max_num_queries(12):
         assert len(client.get("/claims/").context["ahead"]) == 6
+
+
+def test_the_page_of_a_closed_order_shows_the_whole_reconciliation(client):
+    found = supplied(1100, returned=50, lines=((490, 490),), closed_on=make.day("2026-11-10"), allowance="0.03")
+    make.material_movement(30, order_material=found, kind="transfer_in")
+    make.material_movement(10, order_material=found, kind="transfer_out")
+    rollups.rebuild()
+    client.force_login(make.user("inspector"))
+    page = client.get(found.order.get_absolute_url())
+    (supply,) = page.context["supplies"]
+    assert {str(name): value.replace(f" {supply['unit']}", "") for name, value in supply["result"]["rows"]} == {
+        "Issued": "1,100",
+        "Taken over from other orders": "30",
+        "Returned": "50",
+        "Passed to other orders": "10",
+        "Net issued": "1,070",
+        "Theoretical consumption of the goods credited": "980",
+        "Loss": "90",
+        "Loss rate on net issued": "8.41%",
+        "Loss rate on theoretical consumption": "9.18%",
+        "Allowed loss": "32.1 (3.00% of what was net issued)",
+        "Beyond the allowance": "57.9",
+    }
+    assert "8.41%" in page.content.decode()
