@@ -7,7 +7,6 @@ from django.utils.translation import gettext as _
 
 from assessments import actions
 from assessments.figures import money
-from assessments.models import GradeConsequence
 from factories.models import Consequence, OrderRule, Severity
 
 FIELDS = "orders, max_open_value, cap_currency, inspection, deposit_terms, has_badge, needs_plan"
@@ -61,11 +60,6 @@ def apply(factories: Iterable[int] | None = None) -> int:
     if without_plan:
         actions.ask_for_plans(without_plan)
     return int(changed)
-
-
-def of_grade(grade: str) -> GradeConsequence | None:
-    """What a grade brings with it; None for a word that is no grade."""
-    return GradeConsequence.objects.filter(grade=grade).first()
 
 
 def opens(row: Consequence) -> list[str]:

@@ -1,16 +1,10 @@
-"""How sure a share is: exact tail, Wilson and Clopper-Pearson intervals, shrinkage (DEF-9, DEF-10, DEF-13).
-
-The array functions answer for many factories in one call; the scalar ones say the same of a single share.
-"""
+"""How sure a share is: exact tail, Wilson and Clopper-Pearson intervals, shrinkage (DEF-9, DEF-10, DEF-13)."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from statistics import NormalDist
-from typing import TypeVar
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from production.errors import BadInput
@@ -21,8 +15,6 @@ Z90 = 1.6448536269514722  # two-sided 90 %, one-sided 95 % at each end
 NEGLIGIBLE = 1e-12  # p-values below it are written as 0
 PSEUDO_UNITS = 100  # weight of a category's rate in the ranking of its factories
 TIE = 1e-9  # a p-value this close to alpha is decided exactly
-
-Floats = TypeVar("Floats", float, NDArray[np.float64])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +44,6 @@ def share(value: Number, field: str) -> Fraction:
     return fraction(value)
 
 
-def tail_probabilities(bad: ArrayLike, total: ArrayLike, ceiling: float) -> NDArray[np.float64]:
-    """P[X >= bad] for X binomial(total, ceiling), for whole arrays; 1 where bad is 0, nan where total is 0 (DEF-10)."""
-    d, n = np.broadcast_arrays(np.asarray(bad, dtype=np.float64), np.asarray(total, dtype=np.float64))
-    tails = special.betainc(np.maximum(d, 1), np.maximum(n - d, 0) + 1, ceiling)
-    tails = np.where(d > 0, np.where(tails < NEGLIGIBLE, 0.0, tails), 1.0)
-    return np.where(n > 0, tails, np.nan)
-
-
 def tail_probability(bad: int, total: int, ceiling: Number) -> float | None:
     """The exact chance of `bad` or more among `total` at a rate of exactly `ceiling` (DEF-10); None without data."""
     check_counts(total, bad)
@@ -84,15 +68,6 @@ def proves(bad: int, total: int, ceiling: Number, alpha: Number, p_value: float)
     return 1 - Fraction(below, whole**total) <= Fraction(alpha)
 
 
-def wilson_bounds(bad: ArrayLike, total: ArrayLike, z: float = Z90) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lower and upper Wilson limits for whole arrays; nan where total is 0 (DEF-9)."""
-    d, n = np.broadcast_arrays(np.asarray(bad, dtype=np.float64), np.asarray(total, dtype=np.float64))
-    n = np.where(n > 0, n, np.nan)
-    centre, half = _centre_and_half(d / n, n, z)
-    lower, upper = np.where(d == 0, 0.0, centre - half), np.where(d == n, 1.0, centre + half)
-    return np.where(np.isnan(n), n, lower), np.where(np.isnan(n), n, upper)
-
-
 def wilson(bad: int, total: int, z: float = Z90, effective: float | None = None) -> Interval | None:
     """The Wilson interval of a share, by default two-sided 90 % (DEF-9); None without data.
 
@@ -105,7 +80,7 @@ def wilson(bad: int, total: int, z: float = Z90, effective: float | None = None)
     return Interval(0.0 if bad == 0 else centre - half, 1.0 if bad == total else centre + half)
 
 
-def _centre_and_half(p: Floats, n: Floats, z: float) -> tuple[Floats, Floats]:
+def _centre_and_half(p: float, n: float, z: float) -> tuple[float, float]:
     zz = z * z / n
     return (p + zz / 2) / (1 + zz), z * (p * (1 - p) / n + zz / (4 * n)) ** 0.5 / (1 + zz)
 

@@ -223,8 +223,3 @@ def judge_day(
         made["night"] = len(ids)
         made["breaches"] = len(breaches.review(ids, on=day, night=True, quiet=quiet))
     return made
-
-
-def newest_evaluation_at() -> datetime.datetime | None:
-    """When anything was last judged; pages show it as "data as of"."""
-    return Evaluation.objects.order_by("-id").values_list("computed_at", flat=True).first()

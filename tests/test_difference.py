@@ -10,7 +10,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assessments import difference, evaluations, jobs, moves
+from assessments import difference, evaluations, moves
 from assessments.difference import Share, Stand, split
 from assessments.figures import month_end
 from assessments.models import Evaluation, Policy
@@ -285,4 +285,3 @@ def test_the_page_of_a_live_day_compares_with_the_newest_of_the_day_before(clien
     client.force_login(make.user("manager"))
     response = client.get(Evaluation.objects.filter(kind="live").latest("as_of").get_absolute_url())
     assert "Other days" in text(response)
-    assert jobs.newest_evaluation_at() is not None
