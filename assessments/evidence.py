@@ -147,23 +147,45 @@ def not_counted(evaluation: Evaluation, measure: str) -> QuerySet | None:
     return None
 
 
-def set_aside(evaluation: Evaluation, measure: str) -> QuerySet:
+def set_aside(evaluation: Evaluation, measure: str) -> QuerySet[Exclusion]:
     """The exclusions in force whose rows would count in these days (EXC-1), the last decided first."""
-    days = window(evaluation, measure)
-    found = Exclusion.objects.in_force().filter(factory=evaluation.factory_id)
+    found = _in_days(Exclusion.objects.in_force(), evaluation, measure)
     if measure == "otif":
-        category = "line__outcome__category"
-        found = found.filter(line__outcome__state=LineOutcome.State.SET_ASIDE, line__outcome__limit_on__range=days)
+        found = found.filter(line__outcome__state=LineOutcome.State.SET_ASIDE)
+    elif measure == "loss":
+        found = found.filter(order_material__outcome__is_set_aside=True)
+    return found.order_by("-decided_on", "-pk")
+
+
+def all_set_aside(evaluation: Evaluation) -> QuerySet[Exclusion]:
+    """What is set aside of every measure in these days, and what was when it was computed and counts again now.
+
+    The last decided first. One query.
+    """
+    then = evaluation.computed_at
+    lifted = Exclusion.objects.filter(state=Exclusion.State.LIFTED, decided_at__lte=then, lifted_at__gt=then)
+    found = Q()
+    for measure in SPLITS:
+        found |= Q(pk__in=set_aside(evaluation, measure).values("pk"))
+        found |= Q(pk__in=_in_days(lifted, evaluation, measure).values("pk"))
+    return Exclusion.objects.filter(found, factory=evaluation.factory_id).order_by("-decided_on", "-pk")
+
+
+def _in_days(found: QuerySet[Exclusion], evaluation: Evaluation, measure: str) -> QuerySet[Exclusion]:
+    """Those about rows that fall into the days of a measure."""
+    days = window(evaluation, measure)
+    found = found.filter(factory=evaluation.factory_id)
+    if measure == "otif":
+        category, states = "line__outcome__category", [LineOutcome.State.COUNTED, LineOutcome.State.SET_ASIDE]
+        found = found.filter(line__outcome__state__in=states, line__outcome__limit_on__range=days)
     elif measure == "defect":
         category = "lot__line__product__category"
         first = Inspection.objects.counting().filter(lot=OuterRef("lot")).values("inspected_on")[:1]
         found = found.filter(lot__isnull=False).annotate(inspected_on=Subquery(first)).filter(inspected_on__range=days)
     else:
         category = "order_material__outcome__category"
-        found = found.filter(order_material__outcome__is_set_aside=True, order_material__outcome__closed_on__range=days)
-    if evaluation.category_id:
-        found = found.filter(**{category: evaluation.category_id})
-    return found.order_by("-decided_on", "-pk")
+        found = found.filter(order_material__outcome__closed_on__range=days)
+    return found.filter(**{category: evaluation.category_id}) if evaluation.category_id else found
 
 
 def effect(evaluation: Evaluation, exclusion: Exclusion) -> Effect | None:

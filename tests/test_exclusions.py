@@ -6,6 +6,7 @@ import threading
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from assessments import evidence, jobs
@@ -272,6 +273,74 @@ def test_every_kind_of_row_is_found_behind_its_number_and_says_what_it_does(peop
 
 
 # The pages
+
+
+def shown(client, evaluation, **query):
+    """The set-aside rows of the page that explains a score, and the page."""
+    page = client.get(evaluation.get_absolute_url(), query)
+    return page.context["set_aside"], page.content.decode()
+
+
+def test_the_score_page_lists_what_was_set_aside_of_each_measure_and_by_whom(client, people):
+    factory = factory_with_one_bad_lot()
+    judged.judge()
+    night = Evaluation.objects.whole().filter(factory=factory, kind="night").latest("as_of", "revision")
+    signed_in(client, people["manager"])
+    rows, page = shown(client, night)
+    assert not rows
+    assert "Nothing was set aside." in page
+    line = evidence.split("otif", evidence.rows(night, "otif"), "late").first().line
+    made = [proposed_and_approved(each, people, on=judged.ago(0)) for each in (line, factory.lots.last())]
+    exclusions.propose(factory.lots.first(), people["buyer"], "Only proposed")
+    rollups.rebuild()
+    rows, page = shown(client, night)
+    assert [(row["exclusion"], row["measure"]) for row in rows] == [
+        (made[1], "Defect rate"),
+        (made[0], "On time in full"),
+    ]
+    assert {row["since"] for row in rows} == {"After this was computed"}, "its numbers still hold them"
+    assert str(people["buyer"]) in rows[0]["proposed"]
+    assert str(people["manager"]) in rows[0]["decided"]
+    assert "The forwarder was late" in page
+    judged.judge()
+    again = Evaluation.objects.whole().filter(factory=factory, kind="night").latest("as_of", "revision")
+    assert again.revision > night.revision
+    assert {row["since"] for row in shown(client, again)[0]} == {""}
+    exclusions.lift(made[0], people["manager"], judged.ago(0), "It was not")
+    rollups.rebuild()
+    rows, _page = shown(client, again)
+    assert [row["exclusion"] for row in rows] == made[::-1], "it was out of these numbers and stays listed"
+    assert rows[1]["since"].startswith("Counted again since")
+    rows, _page = shown(client, night, kind="night", revision=night.revision)
+    assert [row["exclusion"] for row in rows] == [made[1]], "it was never out of the earlier ones"
+
+
+def test_the_score_page_tells_a_contact_why_and_no_name_of_ours(client, people):
+    factory = factory_with_one_bad_lot()
+    made = proposed_and_approved(factory.lots.first(), people, on=judged.ago(0))
+    other = judged.factory("VN-200")
+    proposed_and_approved(other.lots.first(), people, on=judged.ago(0))
+    judged.judge()
+    night = Evaluation.objects.whole().filter(factory=factory, kind="night").latest("as_of", "revision")
+    signed_in(client, make.user("contact", factory=factory))
+    rows, page = shown(client, night)
+    assert [row["exclusion"] for row in rows] == [made]
+    assert "The forwarder was late" in page
+    assert rows[0]["decided"].startswith("the seller")
+    assert not [str(person) for person in people.values() if str(person) in page]
+
+
+def test_the_score_page_asks_once_for_what_was_set_aside(client, people):
+    factory = factory_with_one_bad_lot()
+    judged.judge()
+    night = Evaluation.objects.whole().filter(factory=factory, kind="night").latest("as_of", "revision")
+    signed_in(client, people["manager"])
+    for lot in [None, *factory.lots.all()]:
+        if lot:
+            proposed_and_approved(lot, people, on=judged.ago(0))
+        with CaptureQueriesContext(connection) as asked:
+            shown(client, night)
+        assert len([each for each in asked if 'FROM "production_exclusion"' in each["sql"].split("WHERE")[0]]) == 1
 
 
 @pytest.fixture

@@ -9,23 +9,27 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from accounts.models import User
 from assessments import charts, evidence, moves, wording
 from assessments.figures import day, month_end, percent, plain_percent, points
 from assessments.filters import link
 from assessments.models import Evaluation
-from assessments.views import change, objections
+from assessments.views import change, exclusions, objections
 from assessments.views import rows as row_tables
 from assessments.views.csvs import csv_answer
 from assessments.views.entrance import BUSINESS, POLICY, factory_or_404, open_to, sees_money
 from factories.models import Factory
+from production.models import Exclusion
 
 PAGE = 50
 REVISIONS = 12
+SET_ASIDE = 20
 
 
 def evaluation_or_404(request: HttpRequest, factory: Factory, period: str) -> Evaluation:
@@ -80,6 +84,7 @@ def score_detail(request: HttpRequest, code: str, period: str) -> HttpResponse:
             "summary": wording.summary(evaluation, money),
             "window": wording.when(evaluation),
             "measures": [measure(evaluation, name, money) for name in wording.MEASURES],
+            **set_aside(evaluation, request.user),
             "gates": [wording.gate(gate) for gate in evaluation.gates],
             "flags": [wording.flag(flag) for flag in evaluation.flags],
             "grades": grades(evaluation),
@@ -141,6 +146,25 @@ def measure(evaluation: Evaluation, name: str, money: bool) -> dict[str, Any]:
         else "",
         "currencies": currencies(evaluation, stored) if money else [],
     }
+
+
+def set_aside(evaluation: Evaluation, reader: User) -> dict[str, Any]:
+    """What did not count in these days, why and by whom; what has changed of it since this was computed is said. One query."""
+    found = list(evidence.all_set_aside(evaluation).visible_to(reader).with_subject()[: SET_ASIDE + 1])
+    rows = [
+        exclusions.row(each, reader)
+        | {"measure": wording.label(evidence.MEASURES[each.kind]), "since": since(each, evaluation)}
+        for each in found[:SET_ASIDE]
+    ]
+    url = f"{reverse('exclusion_list')}?factory={evaluation.factory.code}"
+    return {"set_aside": rows, "set_aside_url": url, "more_set_aside": len(found) > SET_ASIDE}
+
+
+def since(each: Exclusion, evaluation: Evaluation) -> str:
+    """What happened to an exclusion after an evaluation was computed."""
+    if each.lifted_on:
+        return _("Counted again since %(day)s") % {"day": day(each.lifted_on)}
+    return _("After this was computed") if each.decided_at > evaluation.computed_at else ""
 
 
 def facts(evaluation: Evaluation, name: str, stored: dict) -> list[tuple[str, Any]]:
