@@ -228,6 +228,22 @@ def test_a_contact_disputes_a_row_from_the_page_behind_a_number(client, factory,
     assert answer.redirect_chain[0][0] == client.get(address).url
 
 
+def test_the_rows_of_any_days_lead_a_contact_to_a_dispute_too(client, factory, contact, buyer):
+    judged.judge()
+    days = f"/factories/{factory.code}/rows/otif/?first={judged.ago(60)}&last={judged.ago(1)}&counted=late"
+    client.force_login(contact)
+    page = client.get(days).content.decode()
+    late = page.count(">Dispute<")
+    assert late >= 1
+    address = html.unescape(re.findall(r'href="(/disputes/new/\?line=[^"]*)">Dispute<', page)[0])
+    client.post(address, {"reason": "The dock was closed."})
+    page = client.get(days).content.decode()
+    assert (page.count(">Dispute<"), page.count(">Disputed<")) == (late - 1, 1)
+    client.force_login(buyer)
+    page = client.get(days).content.decode()
+    assert (page.count(">Dispute<"), page.count(">Disputed<")) == (0, 1)
+
+
 @pytest.mark.parametrize("measure, names", [("defect", "lot="), ("loss", "material=")])
 def test_lots_and_materials_are_disputed_the_same_way(client, factory, contact, measure, names):
     product = make.product(category=factory.category)
