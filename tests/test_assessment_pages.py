@@ -7,6 +7,7 @@ import re
 import pytest
 from django.db.models import Value
 from django.urls import reverse
+from openpyxl import load_workbook
 
 from assessments.models import Breach, Evaluation, Watch
 from assessments.views.entrance import today
@@ -248,6 +249,32 @@ def test_the_rows_are_as_many_as_the_tabs_say_and_the_file_has_the_same(client, 
         assert len(page.context["rows"]) == n
         assert [tab["count"] for tab in page.context["tabs"] if tab["current"]] == [n]
         assert len(read_csv(client.get(f"{url}{measure}/?counted={part}&format=csv"))) == n
+
+
+@pytest.mark.parametrize("page", ["score", "days"])
+def test_the_rows_of_every_part_are_a_workbook_too(client, sign_in, late, page):
+    make.cancellation(line=(gone := make.line(100, order=make.order(factory=late), committed_on=judged.ago(20))),
+                      quantity=100, cancelled_on=judged.ago(30))  # fmt: skip
+    make.inspection(lot=late.lots.first(), inspected_on=judged.ago(20), is_original=False)
+    late.lots.filter(pk=late.lots.first().pk).update(code="=1+1")
+    judged.judge(months=0)
+    sign_in("manager")
+    score = newest(late).get_absolute_url()
+    days = f"first={judged.ago(90)}&last={judged.ago(1)}"
+    for measure, part in (("otif", "late"), ("otif", "left-out"), ("defect", "all"), ("defect", "left-out"),
+                          ("defect", "deliveries"), ("defect", "set-aside"), ("loss", "all")):  # fmt: skip
+        address = f"{score}{measure}/?" if page == "score" else f"/factories/{late.code}/rows/{measure}/?{days}&"
+        address += f"counted={part}"
+        assert b"XLSX" in client.get(address).content
+        plain = read_csv(client.get(f"{address}&format=csv"))
+        book = load_workbook(io.BytesIO(b"".join(client.get(f"{address}&format=xlsx").streaming_content)))
+        head, *rows = book.active.iter_rows(values_only=True)
+        assert [row[0] for row in rows] == [row["row"] for row in plain]
+        assert not [cell for row in rows for cell in row if str(cell).startswith("=")]
+        if part == "left-out" and measure == "otif":
+            assert rows[0][head.index("quantity")] == 100, gone
+        if part == "left-out" and measure == "defect":
+            assert rows[0][head.index("inspected")] == 80
 
 
 def test_rows_that_do_not_count_stand_apart_with_the_reason(client, sign_in, late):

@@ -1,9 +1,12 @@
 """From a reconciliation to money: claims are made, sent, answered, settled."""
 
+import csv
+import io
 from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, transaction
+from openpyxl import load_workbook
 
 from assessments import claims
 from assessments.models import Claim, Watch
@@ -173,6 +176,30 @@ def test_a_contact_sees_what_was_sent_to_its_own_factory_and_nothing_else(outcom
     client.force_login(stranger)
     assert client.get(claim.get_absolute_url()).status_code == 404
     assert "Hoa Binh" not in client.get("/claims/?state=all").content.decode()
+
+
+@pytest.mark.django_db
+def test_the_list_is_a_file_too_and_a_contact_finds_only_its_own_in_it(outcome, manager, client):
+    claim = claims.make(outcome, manager)
+    claims.move(claim, "send", manager)
+    material = outcome.order_material.material
+    material.name = "@SUM(1)"
+    material.save()
+    draft = claims.make(lossy_order(make.factory(code="CN-002")), manager)
+    client.force_login(manager)
+    rows = read_csv(client.get("/claims/?format=csv"))
+    assert [row["claim"] for row in rows] == [draft.code, claim.code]
+    assert (rows[1]["factory"], rows[1]["currency"], rows[1]["material_name"]) == ("VN-014", "USD", "'@SUM(1)")
+    assert Decimal(rows[1]["charge"]) == claim.charge
+    assert [row["claim"] for row in read_csv(client.get("/claims/?state=sent&format=csv"))] == [claim.code]
+    book = load_workbook(io.BytesIO(b"".join(client.get("/claims/?format=xlsx").streaming_content)))
+    assert [row[0] for row in book.active.iter_rows(values_only=True)] == ["claim", draft.code, claim.code]
+    client.force_login(make.user("contact", factory=outcome.factory))
+    assert [row["claim"] for row in read_csv(client.get("/claims/?state=all&format=csv"))] == [claim.code]
+
+
+def read_csv(response):
+    return list(csv.DictReader(io.StringIO(response.content.decode("utf-8-sig"))))
 
 
 @pytest.mark.django_db

@@ -10,11 +10,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from openpyxl import load_workbook
 
 from assessments import comparison, early_warning, intervals
 from assessments.charts import heat_class
 from assessments.comparison import Shares
+from assessments.figures import NONE
 from assessments.models import Breach, Policy
+from assessments.views import compare
 from assessments.windows import closed_month
 from factories.models import Factory
 from production.models import FactoryDay, LineOutcome, LotOutcome, MaterialOutcome
@@ -308,6 +311,65 @@ def test_days_that_are_none_are_not_found(client, sign_in, company):
     assert (
         "No rows here" in client.get("/factories/LATE-1/rows/otif/?first=2026-02-01&last=2026-01-01").content.decode()
     )
+
+
+def read(response):
+    """The rows of a file as dicts: CSV or XLSX, the values as text."""
+    if response["Content-Type"].startswith("text/csv"):
+        return list(csv.DictReader(io.StringIO(response.content.decode("utf-8-sig"))))
+    sheet = load_workbook(io.BytesIO(b"".join(response.streaming_content))).active
+    head, *rows = sheet.iter_rows(values_only=True)
+    return [dict(zip(head, ["" if cell is None else str(cell) for cell in row], strict=True)) for row in rows]
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+@pytest.mark.parametrize("measure", ["otif", "defect", "loss"])
+def test_the_file_of_the_heatmap_has_every_figure_of_every_page(client, sign_in, company, measure, kind, monkeypatch):
+    monkeypatch.setattr("assessments.views.compare.PAGE", 1)
+    sign_in("manager")
+    address = f"/compare/?m={measure}"
+    listed = [client.get(f"{address}&page={n}") for n in range(1, 6)]
+    rows = read(client.get(f"{address}&format={kind}"))
+    found = [
+        (row["factory"].code, cell["text"]) for page in listed for row in page.context["rows"] for cell in row["cells"]
+    ]
+    places = 0 if measure == "otif" else 1
+    assert [(row["factory"], compare.exact(Fraction(row["rate"]), places).removesuffix("%")) for row in rows] == [
+        (code, text) for code, text in found if text != NONE
+    ]
+    for row in rows:
+        if measure != "loss":
+            assert round(float(row["numerator"]) / float(row["denominator"]), 6) == float(row["rate"])
+    assert {row["data"] for row in rows} <= {"enough", "too few"}
+    assert "CSV" in listed[0].content.decode()
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+@pytest.mark.parametrize("measure", ["otif", "defect", "loss"])
+def test_the_file_of_the_ranking_has_every_factory_in_its_place(client, sign_in, company, measure, kind, monkeypatch):
+    monkeypatch.setattr("assessments.views.compare.PAGE", 1)
+    sign_in("inspector")
+    address = f"/compare/?m={measure}&view=league"
+    rows = read(client.get(f"{address}&format={kind}"))
+    entries = [client.get(f"{address}&page={n}").context["entries"][0] for n in range(1, len(rows) + 1)]
+    assert [(row["place"], row["factory"]) for row in rows] == [
+        (str(entry["place"]), entry["factory"].code) for entry in entries
+    ]
+    assert [compare.exact(Fraction(row["rate"])) for row in rows] == [entry["rate"] for entry in entries]
+    if measure != "loss":
+        assert [compare.exact(Fraction(row["ranked_by"])) for row in rows] == [entry["shrunken"] for entry in entries]
+        assert all(float(row["low"]) <= float(row["rate"]) <= float(row["high"]) for row in rows)
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_no_name_in_a_comparison_is_run_as_a_formula(client, sign_in, company, kind):
+    Factory.objects.filter(code="LATE-1").update(name='=HYPERLINK("http://example.com")')
+    sign_in("manager")
+    for view in ("", "&view=league", "&view=league&m=loss"):
+        names = {
+            row["name"] for row in read(client.get(f"/compare/?format={kind}{view}")) if row["factory"] == "LATE-1"
+        }
+        assert names == {'\'=HYPERLINK("http://example.com")'}
 
 
 def test_a_comparison_costs_the_same_for_five_factories_and_for_many(client, sign_in, company):

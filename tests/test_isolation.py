@@ -177,7 +177,7 @@ NARROWED = {
     "/deliveries/": ["timing=late", "timing=on-time", "format=csv", "format=xlsx", "from=2000-01-01", "to=2049-12-31",
                      "after=2049-01-01~999999", "before=2000-01-01~0", "q=-"],
     "/inspections/": ["verdict=rejected", "format=csv", "format=xlsx", "from=2000-01-01", "after=2049-01-01~999999", "q=-"],
-    "/claims/": ["state=all", "state=sent", "state=draft", "page=2"],
+    "/claims/": ["state=all", "state=sent", "state=draft", "page=2", "state=all&format=csv", "state=all&format=xlsx"],
     "/disputes/": ["state=all", "state=answered", "format=csv", "state=all&format=csv", "page=2"],
     "/restated/": ["only=grade", "show=edits", "show=edits&page=2"],
     "/exclusions/": ["state=proposed", "state=lifted", "page=2", "format=csv"],

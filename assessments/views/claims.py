@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -20,6 +20,7 @@ from assessments.claim_forms import EvidenceForm, MoveForm, SettleForm
 from assessments.figures import day, money, percent, quantity
 from assessments.models import Claim
 from assessments.views import lists
+from assessments.views.csvs import file_answer, file_asked, files
 from assessments.views.entrance import STAFF, open_to, today, who
 from production.errors import BadInput
 from production.models import MaterialOutcome, OrderMaterial
@@ -29,6 +30,11 @@ PAGE = 50
 AHEAD = 20
 CURRENCY = re.compile("[A-Z]{3}")
 READERS = f"{STAFF} contact"
+HEAD = [
+    "claim", "state", "factory", "order", "material", "material_name", "unit", "closed_on", "net_issued", "theoretical", "loss",
+    "allowed", "excess", "unit_cost", "charge", "currency", "settled_on", "settled_by", "settlement_amount",
+    "settlement_currency", "reference",
+]  # fmt: skip
 STATUS = {
     "draft": "info", "sent": "watch", "accepted": "ok", "disputed": "breach", "waived": "no_data", "settled": "ok",
 }  # fmt: skip
@@ -51,7 +57,7 @@ STEPS = {
 
 @require_safe
 @open_to(READERS)
-def claim_list(request: HttpRequest) -> HttpResponse:
+def claim_list(request: HttpRequest) -> HttpResponseBase:
     """Who owes what for lost material, and what waits to be claimed?"""
     visible = Claim.objects.visible_to(request.user)
     state = request.GET.get("state", "live")
@@ -62,6 +68,8 @@ def claim_list(request: HttpRequest) -> HttpResponse:
     if CURRENCY.fullmatch(currency):
         chosen = chosen.filter(currency=currency)
     chosen = chosen.select_related("factory", "order_material__material", "order_material__order")
+    if kind := file_asked(request.GET):
+        return file_answer(kind, f"claims-{state}", HEAD, map(_cells, chosen))
     page = Paginator(chosen, PAGE).get_page(request.GET.get("page"))
     tabs = [("live", _("Open")), *Claim.State.choices, ("all", _("All"))]
     if state == "made":
@@ -87,9 +95,21 @@ def claim_list(request: HttpRequest) -> HttpResponse:
         "waiting": [_waiting(outcome) for outcome in waiting],
         "ahead": [_ahead(supplied) for supplied in ahead[:AHEAD]],
         "ahead_more": len(ahead) > AHEAD,
+        "files": files(request.GET),
         **lists.pager(request.GET, page),
     }
     return render(request, "assessments/claim_list.html", context)
+
+
+def _cells(claim: Claim) -> list[Any]:
+    """One claim as a row of the file."""
+    supplied = claim.order_material
+    return [
+        claim.code, claim.state, claim.factory.code, supplied.order.number, supplied.material.code, supplied.material.name,
+        supplied.material.unit, claim.closed_on, claim.net_issued, claim.theoretical, claim.loss, claim.allowed, claim.excess,
+        claim.unit_cost, claim.charge, claim.currency, claim.settled_on, claim.settled_by, claim.settlement_amount,
+        claim.settlement_currency, claim.reference,
+    ]  # fmt: skip
 
 
 def _row(claim: Claim) -> dict[str, Any]:

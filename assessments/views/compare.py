@@ -6,7 +6,8 @@ from fractions import Fraction
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.formats import date_format, number_format
@@ -22,7 +23,8 @@ from assessments.figures import NONE, count, country_name, day, month_name, perc
 from assessments.filters import FactoryFilter, link
 from assessments.models import Policy
 from assessments.models.policies import Thresholds
-from assessments.views import lists
+from assessments.views import compare_files, lists
+from assessments.views.csvs import file_asked, files
 from assessments.views.entrance import open_to, today
 from assessments.views.outlook import arrow
 from assessments.windows import GRADE_DAYS, Window, closed_month, rolling
@@ -45,7 +47,7 @@ class CompareFilter(FactoryFilter):
 
 @require_safe
 @open_to(READERS)
-def compare(request: HttpRequest) -> HttpResponse:
+def compare(request: HttpRequest) -> HttpResponseBase:
     """Where and when did it go wrong?"""
     params = request.GET
     measure = params.get("m") if params.get("m") in MEASURES else MEASURES[0]
@@ -57,6 +59,8 @@ def compare(request: HttpRequest) -> HttpResponse:
     chosen = form.chosen
     shown = narrow(request, every, chosen)
     last = today() - datetime.timedelta(days=1)  # the last closed day
+    if file_asked(params):
+        return (league_file if league else heatmap_file)(request, measure, every, shown, last)
     context = (league_table if league else heatmap)(request, measure, every, shown, last)
     page = context.pop("page")
     return render(
@@ -78,6 +82,7 @@ def compare(request: HttpRequest) -> HttpResponse:
                 {"label": words, "url": link(params, view=name, sort=None, page=None), "current": league == bool(name)}
                 for name, words in VIEWS.items()
             ],
+            "files": files(params),
             "total": len(shown),
             "last": day(last),
             **paging(request, page),
@@ -110,27 +115,10 @@ def heatmap(
 ) -> dict[str, Any]:
     """Factories by months, sorted by one of the months: the last closed one unless asked otherwise."""
     months = comparison.months(last)
-    sort = request.GET.get("sort", "")
-    by_name = sort == "name"
-    closed = closed_month(last).first
-    wanted = sort if sort in [f"{month.first:%Y-%m}" for month in months] else f"{closed:%Y-%m}"
-    sorted_by = next(month for month in months if f"{month.first:%Y-%m}" == wanted)
-    policies = Policies()
-    in_force = {factory.pk: policies.for_whole(factory, last) for factory in shown}
-    days = FactoryDay.objects.visible_to(request.user)
-    of_all = days.filter(factory__in=[f.pk for f in shown])
-    one = comparison.by_month(of_all, measure, sorted_by.first, sorted_by.last)
-
-    def worst_first(factory: Factory) -> tuple:
-        found, policy = one.get((factory.pk, sorted_by.first)), in_force[factory.pk]
-        if found is None or found.rate is None or policy is None:
-            return 2, 0, factory.code
-        return not comparison.enough(measure, found, policy), -comparison.badness(measure, found), factory.code
-
-    ordered = sorted(shown, key=(lambda f: (f.name.casefold(), f.code)) if by_name else worst_first)
-    page = Paginator(ordered, PAGE).get_page(request.GET.get("page"))
-    here = days.filter(factory__in=[f.pk for f in page.object_list])
-    tallies = comparison.by_month(here, measure, months[0].first, last)
+    by_name, sorted_by = sorting(request, months, last)
+    in_force = policies_of(shown, last)
+    page = Paginator(in_order(request, measure, shown, in_force, last), PAGE).get_page(request.GET.get("page"))
+    tallies = comparison.by_month(days_of(request, page.object_list), measure, months[0].first, last)
     rows, rulers = [], Counter()
     for factory in page.object_list:
         policy = in_force[factory.pk]
@@ -161,6 +149,51 @@ def heatmap(
         if not by_name
         else _("%(label)s by month. Each figure leads to its rows.") % {"label": wording.label(measure)},
     }  # fmt: skip
+
+
+def sorting(request: HttpRequest, months: list[Window], last: datetime.date) -> tuple[bool, Window]:
+    """Whether the heatmap is sorted by name, and else by which of its months."""
+    sort = request.GET.get("sort", "")
+    named = {f"{month.first:%Y-%m}": month for month in months}
+    return sort == "name", named.get(sort) or named[f"{closed_month(last).first:%Y-%m}"]
+
+
+def policies_of(factories: list[Factory], last: datetime.date) -> dict[int, Policy | None]:
+    """The policy in force of each factory."""
+    policies = Policies()
+    return {factory.pk: policies.for_whole(factory, last) for factory in factories}
+
+
+def days_of(request: HttpRequest, factories: list[Factory]) -> QuerySet[FactoryDay]:
+    return FactoryDay.objects.visible_to(request.user).filter(factory__in=[factory.pk for factory in factories])
+
+
+def in_order(
+    request: HttpRequest, measure: str, shown: list[Factory], in_force: dict[int, Policy | None], last: datetime.date
+) -> list[Factory]:
+    """The factories as the heatmap lists them: by name, or the worst of a month first, then too few data, then none."""
+    by_name, month = sorting(request, comparison.months(last), last)
+    if by_name:
+        return sorted(shown, key=lambda factory: (factory.name.casefold(), factory.code))
+    one = comparison.by_month(days_of(request, shown), measure, month.first, month.last)
+
+    def worst_first(factory: Factory) -> tuple:
+        found, policy = one.get((factory.pk, month.first)), in_force[factory.pk]
+        if found is None or found.rate is None or policy is None:
+            return 2, 0, factory.code
+        return not comparison.enough(measure, found, policy), -comparison.badness(measure, found), factory.code
+
+    return sorted(shown, key=worst_first)
+
+
+def heatmap_file(
+    request: HttpRequest, measure: str, every: list[Factory], shown: list[Factory], last: datetime.date
+) -> HttpResponseBase:
+    """Every factory of the heatmap and not only those of one page."""
+    months, in_force = comparison.months(last), policies_of(shown, last)
+    ordered = in_order(request, measure, shown, in_force, last)
+    tallies = comparison.by_month(days_of(request, shown), measure, months[0].first, last)
+    return compare_files.by_month(file_asked(request.GET), measure, ordered, months, tallies, in_force)
 
 
 def thresholds(measure: str, policy: Policy, factory: Factory) -> Thresholds:
@@ -263,6 +296,19 @@ def league_table(
     }
 
 
+def league_file(
+    request: HttpRequest, measure: str, every: list[Factory], shown: list[Factory], last: datetime.date
+) -> HttpResponseBase:
+    """Every factory of the ranking and not only those of one page."""
+    days = FactoryDay.objects.filter(factory__in=[factory.pk for factory in every])
+    by_pk, kind = {factory.pk: factory for factory in shown}, file_asked(request.GET)
+    if measure == "loss":
+        return compare_files.league_of_loss(kind, most_lost(days, by_pk, last), by_pk)
+    categories = {factory.pk: factory.category_id for factory in every}
+    ranked = comparison.rank(measure, comparison.shares(days, measure, last), categories, by_pk)
+    return compare_files.league(kind, measure, ranked, by_pk)
+
+
 def entry(place: int, measure: str, found: Ranked, factory: Factory) -> dict[str, Any]:
     lower = wording.LOWER_IS_BETTER[measure]
     good = found.total - found.bad
@@ -282,15 +328,19 @@ def entry(place: int, measure: str, found: Ranked, factory: Factory) -> dict[str
     }
 
 
-def by_value(days: Any, by_pk: dict[int, Factory], last: datetime.date) -> list[dict[str, Any]]:
-    """Material loss: by the value rate of the worst currency. One query."""
-    found = comparison.totals(days.filter(factory__in=list(by_pk)), "loss", last)
-    known = [(pk, tally) for pk, tally in found.items() if tally.rate is not None]
-    known.sort(key=lambda pair: (-comparison.badness("loss", pair[1]), by_pk[pair[0]].code))
+def by_value(days: QuerySet[FactoryDay], by_pk: dict[int, Factory], last: datetime.date) -> list[dict[str, Any]]:
+    """Material loss as entries of the ranking."""
     return [
         {"place": place, "factory": by_pk[pk], "rate": exact(tally.rate), "sample": stands_on("loss", tally)}
-        for place, (pk, tally) in enumerate(known, 1)
+        for place, (pk, tally) in enumerate(most_lost(days, by_pk, last), 1)
     ]
+
+
+def most_lost(days: QuerySet[FactoryDay], by_pk: dict[int, Factory], last: datetime.date) -> list[tuple[int, Tally]]:
+    """Material loss by the value rate of the worst currency, the highest first. One query."""
+    found = comparison.totals(days.filter(factory__in=list(by_pk)), "loss", last)
+    known = [(pk, tally) for pk, tally in found.items() if tally.rate is not None]
+    return sorted(known, key=lambda pair: (-comparison.badness("loss", pair[1]), by_pk[pair[0]].code))
 
 
 def weight(measure: str, units: int) -> str:

@@ -1,12 +1,30 @@
-"""Lists as CSV files: the same rows as on the screen, all pages."""
+"""Lists as files: the same rows as on the screen, all pages."""
 
 import csv
 from collections.abc import Iterable, Sequence
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase, QueryDict
+
+from assessments.filters import link
+from production.exports import FORMATS, xlsx_file
 
 BOM = "\ufeff"  # Excel reads UTF-8 only with it
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def file_asked(params: QueryDict) -> str:
+    """Which kind of file a query string asks for; empty for a page."""
+    kind = params.get("format", "")
+    return kind if kind in FORMATS else ""
+
+
+def files(params: QueryDict) -> list[tuple[str, str]]:
+    """A list as files: (kind, address)."""
+    return [(kind.upper(), link(params, format=kind, page=None)) for kind in FORMATS]
+
+
+def file_answer(kind: str, name: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> HttpResponseBase:
+    return csv_answer(name, head, rows) if kind == "csv" else xlsx_file(name, head, rows)
 
 
 def csv_answer(name: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> HttpResponse:

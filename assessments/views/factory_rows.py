@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Count, QuerySet, Sum, Value
 from django.db.models.functions import Greatest
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -14,7 +14,7 @@ from assessments.figures import day, month_name, percent
 from assessments.filters import link
 from assessments.models import Evaluation
 from assessments.views import rows as row_tables
-from assessments.views.csvs import csv_answer
+from assessments.views.csvs import file_answer, file_asked
 from assessments.views.entrance import BUSINESS, factory_or_404, open_to, sees_money, today
 from assessments.views.scores import listed
 from assessments.windows import month
@@ -23,7 +23,7 @@ from factories.models import Factory
 
 @require_safe
 @open_to(BUSINESS)
-def factory_rows(request: HttpRequest, code: str, measure: str) -> HttpResponse:
+def factory_rows(request: HttpRequest, code: str, measure: str) -> HttpResponseBase:
     """Which rows were counted in these days?"""
     factory = factory_or_404(request.user, code)
     first, last = days(request)
@@ -33,10 +33,10 @@ def factory_rows(request: HttpRequest, code: str, measure: str) -> HttpResponse:
     window.measures[measure] |= stored
     found = row_tables.chosen(request, window, measure)
     now, stored = found.now, stored | ({"currency": found.currency} if found.currency else {})
-    if request.GET.get("format") == "csv":
+    if kind := file_asked(request.GET):
         name = "-".join(filter(None, [factory.code, str(first), str(last), measure, found.part, found.currency]))
-        return csv_answer(
-            name, found.table.csv_head(money), (found.table.csv_row(row, factory, money) for row in found.rows)
+        return file_answer(
+            kind, name, found.table.csv_head(money), (found.table.csv_row(row, factory, money) for row in found.rows)
         )
     rate = percent(now.num / now.den) if now.den else "–"
     return render(

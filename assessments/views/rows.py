@@ -349,11 +349,12 @@ CSV: dict[str, Callable[[Any, Factory], Any]] = {
             "inspected_on",
             "closed_on",
             "received_on",
-            "inspected",
             "charge",
             "decided_on",
         )
     },
+    "inspected": lambda r, f: r.units_inspected if isinstance(r, Inspection) else r.inspected,
+    "quantity": lambda r, f: r.line.quantity,
     "counted": lambda r, f: "on time" if r.is_otif else "late",
     "days_late": lambda r, f: r.age,
     "on_time": lambda r, f: r.qty_on_time,

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
@@ -22,7 +22,7 @@ from assessments.filters import link
 from assessments.models import Evaluation
 from assessments.views import change, exclusions, objections
 from assessments.views import rows as row_tables
-from assessments.views.csvs import csv_answer
+from assessments.views.csvs import file_answer, file_asked, files
 from assessments.views.entrance import BUSINESS, POLICY, factory_or_404, open_to, sees_money
 from factories.models import Factory
 from production.models import Exclusion
@@ -250,16 +250,16 @@ def bands(evaluation: Evaluation) -> str:
 
 @require_safe
 @open_to(BUSINESS)
-def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> HttpResponse:
+def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> HttpResponseBase:
     """Which rows made it so?"""
     factory = factory_or_404(request.user, code)
     evaluation = evaluation_or_404(request, factory, period)
     money = sees_money(request.user)
     found = row_tables.chosen(request, evaluation, measure)
-    if request.GET.get("format") == "csv":
+    if kind := file_asked(request.GET):
         name = "-".join(filter(None, [factory.code, period, measure, found.part, found.currency]))
-        return csv_answer(
-            name, found.table.csv_head(money), (found.table.csv_row(row, factory, money) for row in found.rows)
+        return file_answer(
+            kind, name, found.table.csv_head(money), (found.table.csv_row(row, factory, money) for row in found.rows)
         )
     stored = evaluation.measures[measure]
     return render(
@@ -309,7 +309,7 @@ def listed(
         ],
         "together": found.together(evaluation, measure, money),
         "explained": row_tables.WHY.get(found.part, ""),
-        "csv_url": link(request.GET, format="csv", page=None),
+        "files": files(request.GET),
         "prev_url": link(request.GET, page=page.previous_page_number()) if page.has_previous() else None,
         "next_url": link(request.GET, page=page.next_page_number()) if page.has_next() else None,
         "page_text": _("%(first)s–%(last)s of %(total)s")
