@@ -418,6 +418,12 @@ def _trim(value: Decimal) -> str:
     return plain_percent(value / 100).removesuffix("%")
 
 
+def card_url(evaluation: Evaluation) -> str:
+    """The scorecard of the factory, in the same month where the evaluation is of one."""
+    page = f"/factories/{evaluation.factory.code}/"
+    return f"{page}?period={evaluation.period}" if evaluation.kind == Evaluation.Kind.MONTH else page
+
+
 def score_url(evaluation: Evaluation, measure: str = "", **query: object) -> str:
     """Where an evaluation, or the rows of one of its measures, is shown; a category is named in the query string."""
     if evaluation.category_id:

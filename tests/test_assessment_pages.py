@@ -231,6 +231,25 @@ def test_the_explanation_adds_up_to_the_score_by_hand(client, sign_in, late):
     assert f'href="/policies/{evaluation.policy_id}/"' in page.content.decode()
 
 
+def test_the_way_back_from_a_month_leads_to_the_same_month(client, sign_in, late):
+    sign_in("manager")
+    month = Evaluation.objects.whole().filter(factory=late, kind="month").earliest("as_of")
+    score, back = month.get_absolute_url(), f"/factories/VN-014/?period={month.period}"
+    days = f"first={month.period}-01&last={month.as_of}"
+    for page in (score, f"{score}otif/?counted=late", f"/factories/VN-014/rows/otif/?{days}"):
+        crumbs = client.get(page).content.decode().split('class="crumbs"')[1].split("</nav>")[0]
+        assert f'href="{back}"' in crumbs, page
+    assert client.get(back).context["evaluation"] == month
+    for page in (
+        newest(late).get_absolute_url(),
+        f"/factories/VN-014/rows/otif/?first={judged.ago(9)}&last={judged.ago(1)}",
+    ):
+        assert (
+            'href="/factories/VN-014/"'
+            in client.get(page).content.decode().split('class="crumbs"')[1].split("</nav>")[0]
+        )
+
+
 def test_only_those_who_may_open_a_policy_get_its_link(client, sign_in, late):
     sign_in("contact", factory=late)
     assert "/policies/" not in client.get(newest(late).get_absolute_url()).content.decode()

@@ -7,6 +7,7 @@ from django.db.models import Count, QuerySet, Sum, Value
 from django.db.models.functions import Greatest
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from assessments import evidence, wording
@@ -44,6 +45,7 @@ def factory_rows(request: HttpRequest, code: str, measure: str) -> HttpResponseB
         "assessments/factory_rows.html",
         {
             "factory": factory,
+            "card_url": card_url(factory, first, last),
             "label": wording.label(measure),
             "period": in_words(first, last),
             "rate": rate,
@@ -91,6 +93,12 @@ def stored_like(measure: str, every: QuerySet) -> dict[str, Any]:
         "orders": sum(row["orders"] for row in sums),
         "status": "ok",
     }
+
+
+def card_url(factory: Factory, first: datetime.date, last: datetime.date) -> str:
+    """The scorecard of the factory, in the same month where the days are one that is over."""
+    page = reverse("factory_detail", args=[factory.code])
+    return f"{page}?period={first:%Y-%m}" if (first, last) == (month(first).first, month(first).last) else page
 
 
 def in_words(first: datetime.date, last: datetime.date) -> str:

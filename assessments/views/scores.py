@@ -79,6 +79,7 @@ def score_detail(request: HttpRequest, code: str, period: str) -> HttpResponse:
         {
             "factory": factory,
             "evaluation": evaluation,
+            "card_url": wording.card_url(evaluation),
             "period": wording.period_name(evaluation),
             "score": points(evaluation.score),
             "summary": wording.summary(evaluation, money),
@@ -276,6 +277,7 @@ def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> Ht
             "rule": wording.rule(measure, stored),
             "differs": evidence.differs(evaluation, measure, found.now, found.currency),
             "stored": wording.fraction(measure, stored_of(stored, found.currency), money),
+            "card_url": wording.card_url(evaluation),
             "score_url": wording.score_url(evaluation),
             **listed(request, found, evaluation, measure, money),
             "data_as_of": evaluation.computed_at,
