@@ -9,7 +9,8 @@ from django.db.models import Value
 from django.urls import reverse
 from openpyxl import load_workbook
 
-from assessments.models import Breach, Evaluation, Watch
+from assessments import jobs
+from assessments.models import Breach, Evaluation, Policy, Watch
 from assessments.views.entrance import today
 from factories import folding
 from factories.models import Factory
@@ -248,6 +249,32 @@ def test_the_way_back_from_a_month_leads_to_the_same_month(client, sign_in, late
             'href="/factories/VN-014/"'
             in client.get(page).content.decode().split('class="crumbs"')[1].split("</nav>")[0]
         )
+
+
+def test_each_measure_is_defined_by_the_values_of_the_policy_that_judged(client, sign_in, late):
+    Policy.objects.create(
+        factory=late, effective_from=today(), otif_floor="0.85", otif_target="0.96", otif_zero="0.6", min_lines=7,
+        window_days=60, min_units=150, min_lots=4, min_units_confirm=40, alpha_rolling="0.02", defect_limit="0.04",
+    )  # fmt: skip
+    sign_in("manager")
+    before = without_bold(client.get(newest(late).get_absolute_url()))
+    assert "Counted over 90 days. Target 98%, floor 90%, no points from 70% down. Graded from 5 due lines on" in before
+    jobs.judge_day(today(), months=0, quiet=True)
+    page = client.get(newest(late).get_absolute_url())
+    said = without_bold(page)
+    assert "Counted over 60 days. Target 96%, floor 85%, no points from 60% down. Graded from 7 due lines on" in said
+    assert "chance alone gives as much in up to 2% of such periods." in said
+    assert "ceiling 4%" in said
+    assert "Graded from 150 units in 4 lots on; a breach is proven from 40 units on" in said
+    assert "floor <b>85%</b>" in page.content.decode()
+    month = Evaluation.objects.whole().filter(factory=late, kind="month").latest("as_of")
+    assert "Counted over 90 days, 365 where these hold too few data." in without_bold(
+        client.get(month.get_absolute_url())
+    )
+
+
+def without_bold(page):
+    return re.sub("</?b>", "", page.content.decode())
 
 
 def test_only_those_who_may_open_a_policy_get_its_link(client, sign_in, late):

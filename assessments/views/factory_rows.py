@@ -50,7 +50,7 @@ def factory_rows(request: HttpRequest, code: str, measure: str) -> HttpResponseB
             "period": in_words(first, last),
             "rate": rate,
             "fraction": wording.fraction(measure, stored | {"num": now.num, "den": now.den}, money),
-            "rule": wording.rule(measure, {}),
+            "rule": wording.rule(measure),
             "all_url": link(request.GET, counted="all", page=None),
             **listed(request, found, window, measure, money),
         },
