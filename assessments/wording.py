@@ -343,6 +343,27 @@ def _span(evaluation: Evaluation) -> str:
     return _("%(days)s days, %(longer)s where these hold too few data") % values
 
 
+def one_more_on_time(measure: Stored, gain: Decimal) -> str:
+    """What one late line on time would have done to the rate and the score, and that such effects do not add up."""
+    num, den = int(measure["num"]) + 1, int(measure["den"])
+    values = {
+        "fraction": fraction("otif", {**measure, "num": num}),
+        "rate": percent(Decimal(num) / den),
+        "gain": points(gain),
+        "target": plain_percent(measure["target"]),
+        "zero": plain_percent(measure["zero"]),
+    }
+    found = (
+        _("If one of these lines had been on time: %(rate)s (%(fraction)s), and a score higher by %(gain)s.")
+        if gain
+        else _("If one of these lines had been on time: %(rate)s (%(fraction)s), and the same score.")
+    )
+    capped = _(
+        "Effects of several lines do not add up: there are at most 100 points, from %(target)s, and at least 0, to %(zero)s."
+    )
+    return f"{found} {capped}" % values
+
+
 def points_rule(name: str, measure: Stored) -> str:
     """The points with the numbers put in: "100 − 40 × (2.96 − 1) ÷ (3 − 1) = 60.80 points."."""
     if measure.get("points") is None:

@@ -3,17 +3,20 @@
 import csv
 import io
 import re
+from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from django.db.models import Value
 from django.urls import reverse
 from openpyxl import load_workbook
 
-from assessments import jobs
+from assessments import grading, jobs
 from assessments.models import Breach, Evaluation, Policy, Watch
 from assessments.views.entrance import today
 from factories import folding
 from factories.models import Factory
+from production.models import LineOutcome
 from tests import judged, make
 
 pytestmark = pytest.mark.django_db
@@ -295,6 +298,37 @@ def test_the_rows_are_as_many_as_the_tabs_say_and_the_file_has_the_same(client, 
         assert len(page.context["rows"]) == n
         assert [tab["count"] for tab in page.context["tabs"] if tab["current"]] == [n]
         assert len(read_csv(client.get(f"{url}{measure}/?counted={part}&format=csv"))) == n
+
+
+def test_a_late_line_says_what_it_would_have_done_on_time(client, sign_in):
+    factory = judged.factory("VN-020", lines=40, late=5)
+    judged.judge(months=0)
+    sign_in("manager")
+    evaluation = newest(factory)
+    address = f"{evaluation.get_absolute_url()}otif/?counted="
+    page = client.get(f"{address}late")
+    share = Decimal(evaluation.measures["otif"]["share"])
+    marks = grading.Marks(Decimal("0.98"), Decimal("0.90"), Decimal("0.70"))
+    before, after = (grading.points(Fraction(n, 40), marks) for n in (35, 36))
+    assert {row["cells"][-1].content for row in page.context["rows"]} == {"90.00%"}
+    gain = grading.half_up((after - before) * Fraction(share), 2)
+    assert f"90.00% (36 of 40 lines), and a score higher by {gain}." in text(page)
+    assert "Effects of several lines do not add up" in text(page)
+    assert {float(row["if_on_time"]) for row in read_csv(client.get(f"{address}late&format=csv"))} == {0.9}
+    for other in ("on-time", "all", "set-aside"):
+        assert "If on time" not in text(client.get(address + other))
+    days = f"/factories/VN-020/rows/otif/?counted=late&first={judged.ago(90)}&last={judged.ago(1)}"
+    assert {row["cells"][-1].content for row in client.get(days).context["rows"]} == {"90.00%"}
+    LineOutcome.objects.filter(line__number="L1", factory=factory).update(is_otif=True)
+    page = client.get(f"{address}late")
+    assert {row["cells"][-1].content for row in page.context["rows"]} == {"92.50%"}
+    assert "a score higher" not in text(page), "that would be of other rows than these"
+
+
+def test_below_the_last_point_one_line_on_time_changes_no_score(client, sign_in, late):
+    sign_in("manager")
+    page = text(client.get(f"{newest(late).get_absolute_url()}otif/?counted=late"))
+    assert "66.67% (8 of 12 lines), and the same score." in page
 
 
 @pytest.mark.parametrize("page", ["score", "days"])

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum, Value
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -192,6 +192,14 @@ COUNTED: dict[str, Table] = {
         Column("charge", gettext_lazy("To charge"), lambda r, f: money(r.charge, r.currency), "num", is_money=True),
     ]),
 }  # fmt: skip
+# Of the late lines also the rate that there would be if this one alone had been on time.
+LATE = replace(
+    COUNTED["otif"],
+    columns=[
+        *COUNTED["otif"].columns,
+        Column("if_on_time", gettext_lazy("If on time"), lambda r, f: percent(r.if_on_time), "num"),
+    ],
+)
 # What arrived in the days of the defect rate, and whether an inspection covers it.
 DELIVERIES = Table(("delivery__lot", "line__product", "line__order"), delivery_title, gettext_lazy("Delivery"), [
     Column("covered", gettext_lazy("Inspected"),
@@ -331,7 +339,11 @@ def chosen(request: HttpRequest, window: Evaluation, measure: str) -> Chosen:
         part = part if part in evidence.PARTS[measure] else "all"
         table, found = COUNTED[measure], evidence.split(measure, every, part)
     found = found.visible_to(reader).select_related(*table.related)
-    return Chosen(part, currency, table, found, evidence.counted(window, measure, every, currency), outside)
+    now = evidence.counted(window, measure, every, currency)
+    if part == "late" and now.den:
+        table = LATE
+        found = found.annotate(if_on_time=Value((now.num + 1) / now.den, evidence.RATIO))
+    return Chosen(part, currency, table, found, now, outside)
 
 
 def _plain(name: str) -> Callable[[Any, Factory], Any]:
@@ -351,6 +363,7 @@ CSV: dict[str, Callable[[Any, Factory], Any]] = {
             "received_on",
             "charge",
             "decided_on",
+            "if_on_time",
         )
     },
     "inspected": lambda r, f: r.units_inspected if isinstance(r, Inspection) else r.inspected,

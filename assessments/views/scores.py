@@ -264,6 +264,7 @@ def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> Ht
             kind, name, found.table.csv_head(money), (found.table.csv_row(row, factory, money) for row in found.rows)
         )
     stored = evaluation.measures[measure]
+    differs = evidence.differs(evaluation, measure, found.now, found.currency)
     return render(
         request,
         "assessments/score_rows.html",
@@ -276,14 +277,20 @@ def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> Ht
             "sentence": wording.sentence(measure, stored, evaluation.policy, money),
             "days": " – ".join(day(end) for end in evidence.window(evaluation, measure)),
             "rule": wording.rule(measure),
-            "differs": evidence.differs(evaluation, measure, found.now, found.currency),
+            "differs": differs,
             "stored": wording.fraction(measure, stored_of(stored, found.currency), money),
             "card_url": wording.card_url(evaluation),
             "score_url": wording.score_url(evaluation),
             **listed(request, found, evaluation, measure, money),
+            "if_on_time": if_on_time(evaluation) if found.part == "late" and not differs else "",
             "data_as_of": evaluation.computed_at,
         },
     )
+
+
+def if_on_time(evaluation: Evaluation) -> str:
+    gain = evidence.one_more_on_time(evaluation)
+    return "" if gain is None else wording.one_more_on_time(evaluation.measures["otif"], gain)
 
 
 def stored_of(stored: dict, currency: str) -> dict:
