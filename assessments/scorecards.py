@@ -39,6 +39,7 @@ class Listed(NamedTuple):
     country: str
     category: str
     category_name: str
+    has_badge: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,11 @@ nights AS (SELECT DISTINCT ON (factory_id) factory_id, id FROM assessments_evalu
     WHERE kind = 'night' AND category_id IS NULL AND as_of = (SELECT night FROM last) ORDER BY factory_id, revision DESC),
 months AS (SELECT DISTINCT ON (factory_id) factory_id, id FROM assessments_evaluation
     WHERE kind = 'month' AND category_id IS NULL AND as_of = (SELECT month FROM last) ORDER BY factory_id, revision DESC)
-SELECT f.id, f.code, f.name, f.city, f.country, c.code, c.name, COALESCE(b.number, 0),
+SELECT f.id, f.code, f.name, f.city, f.country, c.code, c.name, COALESCE(s.has_badge, FALSE), COALESCE(b.number, 0),
     COALESCE(l.id, CASE WHEN n.id IS NULL THEN {newest_live} END), COALESCE(n.id, {newest_night}), COALESCE(m.id, {newest_month})
 FROM factories_factory f
 JOIN factories_category c ON c.id = f.category_id
+LEFT JOIN factories_standing s ON s.factory_id = f.id
 LEFT JOIN lives l ON l.factory_id = f.id
 LEFT JOIN nights n ON n.factory_id = f.id
 LEFT JOIN months m ON m.factory_id = f.id
@@ -109,8 +111,8 @@ def standings(factories: QuerySet[Factory]) -> list[Standing]:
         rows = ask(cursor, sql, values)
     known = made.known(rows)
     if len(known) < len(rows):
-        found = _slim([pk for row in rows for pk in row[8:] if pk])
-        new = {row: _standing(Listed(*row[:7]), row[7], *map(found.get, row[8:])) for row in rows if row not in known}
+        found = _slim([pk for row in rows for pk in row[9:] if pk])
+        new = {row: _standing(Listed(*row[:8]), row[8], *map(found.get, row[9:])) for row in rows if row not in known}
         made.add(new)
         known |= new
     return [known[row] for row in rows]

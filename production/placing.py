@@ -56,6 +56,12 @@ def add_note(order: PurchaseOrder, text: str) -> None:
         order.save(update_fields=["note"])
 
 
+def deposit_terms(factory: Factory) -> str:
+    """What is to be paid when, as the factory's grade has it now."""
+    standing = getattr(factory, "standing", None)
+    return standing.deposit_terms if standing else ""
+
+
 def severity_of(factory: Factory) -> Severity:
     """How strictly the goods of a factory are inspected now."""
     standing = getattr(factory, "standing", None)

@@ -230,6 +230,18 @@ def test_an_override_of_one_factory_is_not_ended_through_another(client, factory
     assert client.post(f"/factories/VN-014/overrides/{lifted.pk}/end/").status_code == 404
 
 
+def test_the_list_of_factories_shows_who_bears_the_badge(client, buyer, factory):
+    make.factory(code="VN-015", name="Song Hong")
+    badge = re.compile(r"<th.*?</th>", re.DOTALL)
+    for grade, bears in (("good", False), ("excellent", True), ("good", False)):
+        make.standing(factory, grade)
+        page = client.get("/factories/").content.decode()
+        rows = [row for row in badge.findall(page) if "/factories/VN-" in row]
+        assert [">Badge<" in row for row in rows] == [bears, False]
+        file = client.get("/factories/?format=csv").content.decode("utf-8-sig").splitlines()
+        assert [row.split(",")[5] for row in file] == ["badge", "yes" if bears else "", ""]
+
+
 def test_the_scorecard_says_what_the_grade_brings_and_who_lifted_it(client, buyer, factory):
     make.standing(factory, "failing")
     make.override(factory, from_on=today(), until_on=today() + 30 * ONE)

@@ -196,6 +196,19 @@ def test_a_failing_factory_gets_no_line_and_no_confirmation_either(client, buyer
     assert (OrderLine.objects.count(), line.terms_frozen_on) == (1, None)
 
 
+def test_who_sees_money_reads_the_deposit_terms_on_the_order_and_where_it_is_added_to(client, buyer, factory):
+    order = make.order(factory=factory)
+    line = f"{order.get_absolute_url()}lines/new/"
+    assert "Deposit and payment" not in text(client.get(order.get_absolute_url())) + text(client.get(line))
+    make.standing(factory, "passing", deposit_terms="50% with the order")
+    assert "Deposit and payment 50% with the order" in text(client.get(order.get_absolute_url()))
+    assert "Deposit and payment: 50% with the order" in text(client.get(line))
+    client.force_login(make.user("contact", factory=factory))
+    assert "50% with the order" in text(client.get(order.get_absolute_url()))
+    client.force_login(make.user("inspector"))
+    assert "50% with the order" not in text(client.get(order.get_absolute_url()))
+
+
 def test_an_override_opens_orders_through_its_last_day_and_the_order_says_so(client, buyer, factory):
     make.standing(factory, "failing")
     lifted = make.override(factory, from_on=today(), until_on=today())

@@ -18,7 +18,7 @@ from assessments.charts import sparkline
 from assessments.figures import country_name, points
 from assessments.filters import FactoryFilter, heading, link, sort
 from assessments.scorecards import GRADES_WORST_FIRST, Standing
-from assessments.templatetags.pills import pill
+from assessments.templatetags.pills import pill, word_pill
 from assessments.views import lists
 from assessments.views.csvs import csv_answer
 from assessments.views.entrance import BUSINESS, open_to, today
@@ -152,8 +152,8 @@ def table(standings: list[Standing], with_breaches: bool) -> list[dict[str, Any]
 def kept_row(s: Standing, low: float, with_breaches: bool) -> SafeString:
     """One row, drawn once for all that it shows; a stored evaluation never changes, so its id stands for its numbers."""
     shown = (
-        get_language(), s.factory.code, s.factory.name, s.factory.city, s.factory.country, s.evaluation, s.grade,
-        s.trend, low, s.open_breaches, with_breaches,
+        get_language(), s.factory.code, s.factory.name, s.factory.city, s.factory.country, s.factory.has_badge, s.evaluation,
+        s.grade, s.trend, low, s.open_breaches, with_breaches,
     )  # fmt: skip
     return drawn.get(shown, lambda: row(s, low, with_breaches))
 
@@ -164,6 +164,7 @@ def row(s: Standing, low: float, with_breaches: bool) -> SafeString:
         "s": s,
         "url": f"/factories/{s.factory.code}/",
         "place": ", ".join(part for part in (s.factory.city, country_name(s.factory.country)) if part),
+        "badge": word_pill("info", _("Badge")) if s.factory.has_badge else "",
         "grade": pill(s.grade),
         "now": pill(s.status),
         "score": points(s.score),
@@ -188,7 +189,7 @@ def cell(standing: Standing, name: str) -> dict:
 
 
 def factory_csv(standings: list[Standing], with_breaches: bool) -> HttpResponse:
-    head = ["factory", "name", "country", "category", "grade", "now", "score", "as_of"]
+    head = ["factory", "name", "country", "category", "grade", "badge", "now", "score", "as_of"]
     for name in wording.MEASURES:
         head += [f"{name}_rate", f"{name}_numerator", f"{name}_denominator"]
     rows = []
@@ -199,6 +200,7 @@ def factory_csv(standings: list[Standing], with_breaches: bool) -> HttpResponse:
             s.factory.country,
             s.factory.category,
             s.grade,
+            "yes" if s.factory.has_badge else "",
             s.status,
             s.score,
             s.as_of,

@@ -77,7 +77,7 @@ class OrderForm(PlacingForm, forms.ModelForm):
     def __init__(self, *args, user, **kwargs):
         self.user = user
         super().__init__(*args, **kwargs)
-        self.fields["factory"].queryset = Factory.objects.visible_to(user).order_by("name")
+        self.fields["factory"].queryset = Factory.objects.visible_to(user).select_related("standing").order_by("name")
         for name in ("currency", "cycle_days", "loss_allowance"):
             self.fields[name].widget = forms.TextInput({"class": "w-s", "inputmode": "decimal", "autocomplete": "off"})
         self.fields["currency"].widget.attrs["inputmode"] = "text"

@@ -42,5 +42,10 @@ class PlacingForm(forms.Form):
         placing.add_note(order, placing.note_of(self.decision, user, on))
 
     @property
+    def deposit_terms(self) -> str:
+        """Whoever places orders sees prices, and so what is to be paid when."""
+        return placing.deposit_terms(self.placed_with) if self.placed_with else ""
+
+    @property
     def is_refused(self) -> bool:
         return not self.decision.allowed

@@ -39,6 +39,11 @@ inspection_writers_only = _only(lambda user: user.writes_inspections())
 approvers_only = _only(approves)
 
 
+def sees_terms(user) -> bool:
+    """Deposit and payment terms: for those who see prices, and for a contact, whose orders are those of the own factory."""
+    return user.sees_prices() or user.role == user.Role.CONTACT
+
+
 def sees_notes(user) -> bool:
     """Internal notes, and who of us wrote what, are for the seller's own people."""
     return user.reads_all_factories()

@@ -19,7 +19,7 @@ from production.forms.orders import ConfirmForm, LineForm, OrderForm, today
 from production.judging import standings, today_at, with_facts
 from production.models import Delivery, Inspection, OrderLine, Product, PurchaseOrder
 from production.supplies import supplies_of
-from production.views.access import SeeOther, approves, order_writers_only, readers_only, sees_notes
+from production.views.access import SeeOther, approves, order_writers_only, readers_only, sees_notes, sees_terms
 from production.wording import amount, day, days, days_late, money, short_day
 
 PRODUCTS_OFFERED = 200
@@ -100,7 +100,7 @@ def url_of(order, name="order_detail", **query):
 
 
 def order_of(request, factory, number, **narrower):
-    orders = PurchaseOrder.objects.visible_to(request.user).select_related("factory")
+    orders = PurchaseOrder.objects.visible_to(request.user).select_related("factory__standing")
     return get_object_or_404(orders, factory__code=factory, number=number, **narrower)
 
 
@@ -125,7 +125,7 @@ def order_detail(request, factory, number):
     lines = standings(with_facts(OrderLine.objects.filter(order=order)).order_by("number", "id"))
     context = {
         "order": order,
-        "facts": _facts(order, sees_notes(user)),
+        "facts": _facts(order, user),
         "lines": [_line(line, where, user) for line, where in lines],
         "standing": _worst(lines),
         "deliveries": _deliveries(order),
@@ -147,14 +147,15 @@ def order_detail(request, factory, number):
     return render(request, "production/order_detail.html", context)
 
 
-def _facts(order, with_notes):
+def _facts(order, user):
     facts = [
         (_("Factory"), order.factory.name),
         (_("Ordered"), day(order.ordered_on) if order.ordered_on else None),
         (_("Confirmed"), day(order.confirmed_on) if order.confirmed_on else _("not yet")),
         (_("Contract cycle"), days(order.cycle_days) if order.cycle_days is not None else None),
         (_("Closed"), day(order.closed_on) if order.closed_on else None),
-        (_("Internal note"), order.note if with_notes else None),
+        (_("Deposit and payment"), placing.deposit_terms(order.factory) if sees_terms(user) else None),
+        (_("Internal note"), order.note if sees_notes(user) else None),
     ]
     return [(name, value) for name, value in facts if value]
 
