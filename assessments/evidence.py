@@ -34,7 +34,7 @@ SPLITS = {"otif": ("late", "on-time"), "defect": ("defective", "clean"), "loss":
 PARTS = {
     "otif": {
         "late": Q(is_otif=False), "on-time": Q(is_otif=True), "in-time": Q(is_otd=True), "open": Q(is_open=True),
-        "delayed": Q(days_late__gt=0) | Q(is_open=True),
+        "delayed": Q(days_late__gt=0) | Q(is_open=True), "missed": Q(is_otd=False, is_open=False),
     },
     "defect": {
         "defective": Q(critical__gt=0) | Q(major__gt=0), "clean": Q(critical=0, major=0),
@@ -123,7 +123,7 @@ def deliveries(evaluation: Evaluation) -> QuerySet[DeliveryOutcome]:
     """What arrived in the days of the defect rate, that which no inspection covers first (DEF-8)."""
     first, last = window(evaluation, "defect")
     found = DeliveryOutcome.objects.filter(factory=evaluation.factory_id, received_on__range=(first, last))
-    return _scoped(evaluation, found).order_by("is_inspected", "-received_on", "-delivery_id")
+    return scoped(evaluation, found).order_by("is_inspected", "-received_on", "-delivery_id")
 
 
 def not_counted(evaluation: Evaluation, measure: str) -> QuerySet | None:
@@ -134,7 +134,7 @@ def not_counted(evaluation: Evaluation, measure: str) -> QuerySet | None:
         lines = lines.filter(
             Q(state=LineOutcome.State.UNMEASURABLE) | Q(state=LineOutcome.State.EXCLUDED, limit_on__range=(first, last))
         )
-        return _scoped(evaluation, lines).order_by("state", "line_id")
+        return scoped(evaluation, lines).order_by("state", "line_id")
     if measure == "defect":
         first, last = window(evaluation, measure)
         seen = Inspection.objects.filter(factory=evaluation.factory_id, inspected_on__range=(first, last))
@@ -240,7 +240,8 @@ def one_more_on_time(evaluation: Evaluation) -> Decimal | None:
     return grading.half_up(gain, 2)
 
 
-def _scoped(evaluation: Evaluation, found: QuerySet) -> QuerySet:
+def scoped(evaluation: Evaluation, found: QuerySet) -> QuerySet:
+    """Only the rows of the category that an evaluation is about; all of them where it is about the whole factory."""
     return found.filter(category=evaluation.category_id) if evaluation.category_id else found
 
 
@@ -254,7 +255,7 @@ def _lines(evaluation: Evaluation) -> QuerySet:
         arg_joiner="::date - ",
         output_field=IntegerField(),
     )  # days, where a subtraction in Django would give an interval
-    return _scoped(evaluation, found).annotate(age=Coalesce("days_late", age)).order_by("is_otif", "-age", "-line_id")
+    return scoped(evaluation, found).annotate(age=Coalesce("days_late", age)).order_by("is_otif", "-age", "-line_id")
 
 
 def _lots(evaluation: Evaluation) -> QuerySet:
@@ -263,14 +264,14 @@ def _lots(evaluation: Evaluation) -> QuerySet:
     bad = F("critical") + F("major")
     share = ExpressionWrapper(Cast(bad, RATIO) / F("inspected"), output_field=RATIO)
     return (
-        _scoped(evaluation, found).annotate(bad=bad, bad_share=share).order_by("-bad_share", "-inspected_on", "-lot_id")
+        scoped(evaluation, found).annotate(bad=bad, bad_share=share).order_by("-bad_share", "-inspected_on", "-lot_id")
     )
 
 
 def _materials(evaluation: Evaluation) -> QuerySet:
     first, last = window(evaluation, "loss")
     found = MaterialOutcome.objects.counted().filter(factory=evaluation.factory_id, closed_on__range=(first, last))
-    return _scoped(evaluation, found).order_by("-charge", "-value_loss", "-order_material_id")
+    return scoped(evaluation, found).order_by("-charge", "-value_loss", "-order_material_id")
 
 
 def _loss_sums(currency: str) -> tuple[Sum, Sum]:

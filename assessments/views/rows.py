@@ -266,6 +266,7 @@ WORDS = {
     "in-time": gettext_lazy("On time, whatever the quantity"),
     "open": gettext_lazy("Still open"),
     "delayed": gettext_lazy("After the due day"),
+    "missed": gettext_lazy("Ended late"),
     "defective": gettext_lazy("With defects"),
     "clean": gettext_lazy("Without"),
     "rejected": gettext_lazy("Rejected"),

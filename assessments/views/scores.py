@@ -20,7 +20,7 @@ from assessments import charts, evidence, moves, wording
 from assessments.figures import day, month_end, percent, plain_percent, points
 from assessments.filters import link
 from assessments.models import Evaluation
-from assessments.views import change, exclusions, objections
+from assessments.views import besides, change, exclusions, objections
 from assessments.views import rows as row_tables
 from assessments.views.csvs import file_answer, file_asked, files
 from assessments.views.entrance import BUSINESS, POLICY, factory_or_404, open_to, sees_money
@@ -89,6 +89,7 @@ def score_detail(request: HttpRequest, code: str, period: str) -> HttpResponse:
             "gates": [wording.gate(gate) for gate in evaluation.gates],
             "flags": [wording.flag(flag) for flag in evaluation.flags],
             "grades": grades(evaluation),
+            "besides": besides.shown(evaluation),
             "change": change.shown(found, request.user) if found else None,
             "revisions": [
                 row
