@@ -148,7 +148,7 @@ def test_defects_are_shown_with_minor_ones_and_in_three_weightings(client, facto
     assert found.ppm is None
     shown = page(client, evaluation)
     said = told(shown)["defects"]
-    assert "All classes, minor ones too 3.94% Only minor 13 units with minor defects" in said
+    assert "All classes, minor ones too 3.94% With minor defects only 13 units" in said
     assert "same 1.97%" in said
     assert "Every lot weighs the same 3.67%" in said
     assert "By delivered quantity 1.00%" in said

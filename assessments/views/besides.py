@@ -158,10 +158,10 @@ def defects(found: Besides, to_rows: Rows) -> Block:
     facts: list[tuple[str, Any]] = []
     notes = []
     if seen.units:
-        minor = ngettext("%(n)s unit with minor defects", "%(n)s units with minor defects", seen.minor)
+        minor = ngettext("%(n)s unit", "%(n)s units", seen.minor)
         facts = [
             (_("All classes, minor ones too"), to_rows(rate(seen.rates.rate_all_classes), "defect")),
-            (_("Only minor"), minor % {"n": count(seen.minor)}),
+            (_("With minor defects only"), minor % {"n": count(seen.minor)}),
             (_("Every unit weighs the same"), to_rows(rate(weighted.unit_weighted), "defect")),
             (_("Every lot weighs the same"), to_rows(rate(weighted.lot_weighted), "defect")),
             (_("By delivered quantity"), to_rows(rate(weighted.quantity_weighted), "defect")),
