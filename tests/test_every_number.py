@@ -247,6 +247,23 @@ def test_every_number_of_the_newest_scores_opens_exactly_its_rows(manager):
         assert CHANGED not in page, url
 
 
+def test_the_numbers_besides_a_score_open_exactly_their_rows(manager):
+    kinds = {
+        "Ended late": "rows", "Still open": "rows", "Every unit weighs the same": "rate",
+        "Every lot weighs the same": "mean", "By delivered quantity": "weighted",
+    }  # fmt: skip
+    told = Counter()
+    for evaluation in newest("live"):
+        section = ScorePage(evaluation, manager.page(address(evaluation))).sections["besides"]
+        for label, value in re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", section, re.DOTALL):
+            for url, shown in links(value):
+                if text(label) in kinds:
+                    said = sums(manager, url)[kinds[text(label)]]
+                    assert said == shown.removesuffix("s").removesuffix(" line"), (evaluation, label)
+                    told[text(label)] += 1
+    assert told.keys() == kinds.keys()
+
+
 def test_every_number_of_a_night_opens_its_rows_or_says_that_they_have_changed(manager):
     for evaluation in newest("night")[::4]:
         assert walk(manager, evaluation) > 0
