@@ -25,6 +25,7 @@ from factories.models import Category, Factory
 from production.prepared import FEW, Prepared
 
 LIVE, NIGHT, MONTH = Evaluation.Kind.LIVE, Evaluation.Kind.NIGHT, Evaluation.Kind.MONTH
+NAMING_A_CATEGORY = ("factory+category", "category")
 BATCH = 20_000  # evaluations judged and stored in one go, of some 4 kB
 
 
@@ -90,8 +91,13 @@ class Policies:
         return self._pick(day, factory.pk, factory.category_id, ("factory", "category", "default"))
 
     def for_category(self, factory: Factory, category: int, day: datetime.date) -> Policy | None:
-        """The policy that names this category, for this factory or for all; None where none does."""
-        return self._pick(day, factory.pk, category, ("factory+category", "category"))
+        """For the factory in a category that a policy names for it: that for both, else its own, else the category's.
+
+        None where no policy in force names the category for this factory.
+        """
+        if self._pick(day, factory.pk, category, NAMING_A_CATEGORY) is None:
+            return None
+        return self._pick(day, factory.pk, category, grading.SCOPE_ORDER)
 
     def _pick(self, day: datetime.date, factory: int, category: int, order: Sequence[str]) -> Policy | None:
         found = grading.select_policy(self.versions, day, factory, category, order)

@@ -9,7 +9,7 @@ from django.db.models import Q
 from assessments import evaluations, window_sums
 from assessments.models import Action, Evaluation, Policy
 from assessments.window_sums import COUNTS, Asked, Sums
-from factories.models import Factory, Standing
+from factories.models import Category, Factory, Standing
 from production import rollups
 from production.models import FactoryDay, LotOutcome
 from tests import make
@@ -59,6 +59,69 @@ def test_many_months_at_once_are_stored_and_published_as_one_after_the_other(two
     assert everything() == stored
     assert list(Standing.objects.order_by("pk").values_list("factory", "grade", "since_on")) == standings
     assert evaluations.evaluate_months(ENDS) == []
+
+
+def other_category(factory):
+    """The category in which a factory works beside its main one."""
+    of_lots = LotOutcome.objects.filter(factory=factory).values("category")
+    return Category.objects.filter(pk__in=of_lots).exclude(pk=factory.category_id).get()
+
+
+def judged_by(factory, end):
+    """Which policy judged the month of a factory, as a whole and in each category."""
+    rows = Evaluation.objects.filter(factory=factory, as_of=end).select_related("policy")
+    return {row.category_id: row.policy for row in rows}
+
+
+@pytest.mark.django_db
+def test_the_most_specific_policy_judges_a_factory_and_its_categories(two_factories):
+    factory, other = two_factories
+    main, second = factory.category, other_category(factory)
+    default = make.shipped_policy()
+
+    def agreed(first, **scope):
+        return Policy.objects.create(effective_from=make.day(first), **scope)
+
+    for_main = agreed("2026-06-01", category=main)
+    for_second = agreed("2026-07-01", category=second)
+    own = agreed("2026-08-01", factory=factory)
+    own_second = agreed("2026-09-01", factory=factory, category=second)
+    evaluations.evaluate_months(ENDS[:4])
+    assert [judged_by(factory, end) for end in ENDS[:4]] == [
+        {None: for_main, main.pk: for_main},
+        {None: for_main, main.pk: for_main, second.pk: for_second},
+        {None: own, main.pk: own, second.pk: own},
+        {None: own, main.pk: own, second.pk: own_second},
+    ]
+    assert [judged_by(other, end) for end in ENDS[:4]] == [{None: default}] * 4
+
+
+@pytest.mark.django_db
+def test_a_category_named_for_one_factory_is_not_judged_at_another_with_a_policy_of_its_own(two_factories):
+    one, other = two_factories
+    for factory in two_factories:
+        make.delivery(10, line=make.line(10, order=make.order(factory=factory), product=make.product(category=one.category)))
+    rollups.rebuild()
+    Policy.objects.create(factory=one, category=one.category, effective_from=make.day("2026-01-01"))
+    own = Policy.objects.create(factory=other, effective_from=make.day("2026-01-01"))
+    evaluations.evaluate_months(ENDS[-1:])
+    assert judged_by(other, ENDS[-1]) == {None: own}
+    assert set(judged_by(one, ENDS[-1])) == {None, one.category_id}
+
+
+@pytest.mark.django_db
+def test_a_breach_in_a_category_caps_the_grade_of_the_factory_by_the_policy_of_the_factory(two_factories):
+    factory, _ = two_factories
+    second = other_category(factory)
+    strict = {"defect_target": 0, "defect_limit": Decimal("0.0001"), "defect_zero": Decimal("0.0002")}
+    Policy.objects.create(category=second, effective_from=make.day("2026-01-01"), **strict)
+    evaluations.evaluate_months(ENDS[:1])
+    whole = Evaluation.objects.get(factory=factory, category=None)
+    assert {"label": f"confirmed_breach:defect:{second.code}", "cap": "passing"} in whole.gates
+    assert (whole.ungated_grade, whole.raw_grade) == ("excellent", "passing")
+    Policy.objects.create(factory=factory, effective_from=make.day("2026-07-01"))  # as wide as the default
+    evaluations.evaluate_months(ENDS[1:2])
+    assert Evaluation.objects.get(factory=factory, category=None, as_of=ENDS[1]).gates == []
 
 
 @pytest.mark.django_db
