@@ -1,24 +1,34 @@
 """What if: a draft policy on the last closed months, before it is saved. Nothing is stored."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from assessments import evaluations, grading, judgement, window_sums, windows
 from assessments.evaluations import MONTH, Chosen, Policies, Subject
-from assessments.judgement import Verdict
 from assessments.models import Policy
 from assessments.publication import publication
-from factories.models import Factory
+from factories.models import Category, Factory
 
-Judged = tuple[Policy, Verdict]
 FOREVER = datetime.date(2000, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """One factory judged in one month, as a whole or in a category: by which policy, its scorecard, measures in breach."""
+
+    policy: Policy
+    card: grading.Scorecard
+    breaches: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Month:
-    """One factory in one month under one policy: its score, the grade that would be published, measures in breach."""
+    """One factory in one month under one policy: its score, the grade that would be published, measures in breach.
+
+    A measure in breach in a category of its own is named with its code: "defect:TOYS".
+    """
 
     score: str | None
     grade: str
@@ -68,43 +78,70 @@ def month_ends(last_closed: datetime.date, months: int = 12) -> tuple[datetime.d
 def compare(draft: Policy, yesterday: datetime.date, months: int = 12) -> Comparison:
     """Judges the last closed months twice, on today's facts: by the policies in force, and with the draft in its scope.
 
-    The draft takes the place of every version of its own scope, from the first month on.
+    The draft takes the place of every version of its own scope, from the first month on. Months are judged as they really
+    are: in each category that a policy names, too.
     """
     ends = month_ends(windows.closed_month(yesterday).last, months)
     concerned = Factory.objects.select_related("category").order_by("code")
     if draft.factory_id:
         concerned = concerned.filter(pk=draft.factory_id)
     factories = tuple(concerned)
-    subjects = [Subject(MONTH, factory, None, end) for factory in factories for end in ends]
     policies = Policies()
-    chosen, drafted = (
-        {(each.subject.factory.pk, each.subject.as_of): each for each in evaluations.choose(subjects, among)}
-        for among in (policies, _with(draft, policies))
-    )
-    sums = window_sums.Sums(evaluations.asked([*chosen.values(), *drafted.values()]))
-
-    look = lru_cache(maxsize=4 * months)(sums.of)  # both windows of both sides, for one factory
-    stored = lru_cache(maxsize=2 * months)(lambda window: judgement.sums_of(window, look(window)))
-
-    def judge(each: Chosen | None) -> Judged | None:
-        if each is None:
-            return None
-        factory, policy = each.subject.factory, each.policy
-        _, window = evaluations.shortest(each, look)
-        supplied = factory.pk in sums.supplied
-        return policy, judgement.decide(stored(window), policy, factory.category, policy.alpha_month, supplied)
-
+    both = policies, _with(draft, policies)
+    categories = evaluations.named_categories({factory.pk for factory in factories}, both[1])
+    subjects = [
+        Subject(MONTH, factory, category, end)
+        for factory in factories
+        for end in ends
+        for category in (None, *categories.get(factory.pk, ()))
+    ]
+    trial = Trial([evaluations.choose(subjects, among) for among in both])
     result = Comparison(ends, factories, now=Side(), draft=Side())
     for factory in factories:
-        now, then = [], []
-        for end in ends:
-            each, other = chosen.get((factory.pk, end)), drafted.get((factory.pk, end))
-            now.append(judge(each))
-            # Where the draft leaves the policy as it is, what was judged by it holds for both sides.
-            then.append(now[-1] if each and other and each.policy is other.policy else judge(other))
-        _publish(result.now, factory, ends, now)
-        _publish(result.draft, factory, ends, then)
+        judged = [trial.month(factory, end, categories.get(factory.pk, ())) for end in ends]
+        _publish(result.now, factory, ends, [now for now, _ in judged])
+        _publish(result.draft, factory, ends, [drafted for _, drafted in judged])
     return result
+
+
+class Trial:
+    """Judges months by the policies of both sides; what the draft leaves as it is only once."""
+
+    def __init__(self, sides: Sequence[Sequence[Chosen]]) -> None:
+        self.sides = [{each.subject.key: each for each in side} for side in sides]
+        self.sums = window_sums.Sums(evaluations.asked(each for side in sides for each in side))
+        # Both windows of both sides, for one subject.
+        self.look = lru_cache(maxsize=4)(self.sums.of)
+        self.stored = lru_cache(maxsize=4)(lambda window: judgement.sums_of(window, self.look(window)))
+
+    def month(
+        self, factory: Factory, end: datetime.date, categories: Iterable[Category]
+    ) -> tuple[Judged | None, Judged | None]:
+        """One factory as a whole on both sides, after each of its categories, whose breaches gate it."""
+        gating: tuple[list[str], list[str]] = [], []
+        for category in categories:
+            for names, found in zip(gating, self._both(Subject(MONTH, factory, category, end)), strict=True):
+                names += [f"{name}:{category.code}" for name in found.breaches] if found else []
+        return self._both(Subject(MONTH, factory, None, end), *gating)
+
+    def _both(
+        self, subject: Subject, gating: Sequence[str] = (), drafted_gating: Sequence[str] = ()
+    ) -> tuple[Judged | None, Judged | None]:
+        now, drafted = (side.get(subject.key) for side in self.sides)
+        found = self._judge(now, gating)
+        if now and drafted and now.policy is drafted.policy and gating == drafted_gating:
+            return found, found
+        return found, self._judge(drafted, drafted_gating)
+
+    def _judge(self, chosen: Chosen | None, gating: Sequence[str]) -> Judged | None:
+        if chosen is None:
+            return None
+        subject, policy = chosen.subject, chosen.policy
+        _, window = evaluations.shortest(chosen, self.look)
+        category, supplied = subject.category or subject.factory.category, subject.factory.pk in self.sums.supplied
+        verdict = judgement.decide(self.stored(window), policy, category, policy.alpha_month, supplied, gating)
+        breaches = [name for name, status in verdict.statuses.items() if status == "breach"]
+        return Judged(policy, verdict.card, [*breaches, *gating])
 
 
 def _with(draft: Policy, policies: Policies) -> Policies:
@@ -113,6 +150,8 @@ def _with(draft: Policy, policies: Policies) -> Policies:
         **{name: value for name, value in vars(draft).items() if not name.startswith("_") and name != "id"}
     )
     replaced.effective_from = FOREVER
+    if draft.category_id:
+        replaced.category = draft.category
     kept = {
         key: policy
         for key, policy in policies.by_id.items()
@@ -128,12 +167,9 @@ def _publish(side: Side, factory: Factory, ends: Sequence[datetime.date], judged
     for end, one in zip(ends, judged, strict=True):
         month = Month(None, grading.NOT_RATED, frozenset())
         if one:
-            policy, verdict = one
-            card = verdict.card
-            grade, carried = publication(card, policy, published)
-            published.insert(0, {"published_grade": grade, "raw_grade": card.raw, "is_carried": carried})
-            breaches = frozenset(name for name, status in verdict.statuses.items() if status == "breach")
-            month = Month(str(card.score) if card.score is not None else None, grade, breaches)
+            grade, carried = publication(one.card, one.policy, published)
+            published.insert(0, {"published_grade": grade, "raw_grade": one.card.raw, "is_carried": carried})
+            month = Month(str(one.card.score) if one.card.score is not None else None, grade, frozenset(one.breaches))
         side.months[factory.pk, end] = month
         side.opened += len(month.breaches - was)
         side.closed += len(was - month.breaches)

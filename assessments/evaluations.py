@@ -7,7 +7,7 @@ days; the live one judges the factory's current day, inspections through today a
 import datetime
 import json
 import zoneinfo
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -79,10 +79,10 @@ class Policies:
         if among is None:
             among = {policy.pk: policy for policy in Policy.objects.agreed().select_related("category")}
         self.by_id = among
-        self.versions = [
-            grading.PolicyVersion(key, policy.effective_from, policy.factory_id, policy.category_id)
-            for key, policy in self.by_id.items()
-        ]
+        self.versions: dict[tuple[int | None, int | None], list[grading.PolicyVersion[Any]]] = {}
+        for key, policy in among.items():
+            version = grading.PolicyVersion(key, policy.effective_from, policy.factory_id, policy.category_id)
+            self.versions.setdefault((policy.factory_id, policy.category_id), []).append(version)
         named = {policy.category_id: policy.category for policy in among.values() if policy.category_id}
         self.categories: list[Category] = [named[key] for key in sorted(named)]
 
@@ -99,8 +99,10 @@ class Policies:
             return None
         return self._pick(day, factory.pk, category, grading.SCOPE_ORDER)
 
-    def _pick(self, day: datetime.date, factory: int, category: int, order: Sequence[str]) -> Policy | None:
-        found = grading.select_policy(self.versions, day, factory, category, order)
+    def _pick(self, day: datetime.date, factory: int, category: int | None, order: Sequence[str]) -> Policy | None:
+        scopes = {(factory, category), (factory, None), (None, category), (None, None)}
+        versions = [version for scope in scopes for version in self.versions.get(scope, ())]
+        found = grading.select_policy(versions, day, factory, category, order)
         return self.by_id[found.id] if found else None
 
 
@@ -175,18 +177,25 @@ def evaluate(days: Sequence[tuple[str, Factory, datetime.date]]) -> Iterator[Mad
     statements for each `BATCH`, which is what memory holds and one statement may carry. Runs in the caller's transaction.
     """
     policies = Policies()
-    pairs = set()
-    if policies.categories:
-        named = [category.pk for category in policies.categories]
-        pairs = window_sums.categories_with_data({factory.pk for _, factory, _ in days}, named)
+    categories = named_categories({factory.pk for _, factory, _ in days}, policies)
     at_once = max(1, BATCH // (1 + len(policies.categories)))
     for first in range(0, len(days), at_once):
         subjects = [
             Subject(kind, factory, category, day)
             for kind, factory, day in days[first : first + at_once]
-            for category in [None, *(each for each in policies.categories if (factory.pk, each.pk) in pairs)]
+            for category in (None, *categories.get(factory.pk, ()))
         ]
         yield from _store(subjects, judge_all(subjects, policies))
+
+
+def named_categories(factories: Collection[int], policies: Policies) -> dict[int, list[Category]]:
+    """Of each factory the categories that a policy names and in which it has data. No statement where none is named."""
+    found: dict[int, list[Category]] = {}
+    if policies.categories:
+        named = {category.pk: category for category in policies.categories}
+        for factory, category in sorted(window_sums.categories_with_data(factories, list(named))):
+            found.setdefault(factory, []).append(named[category])
+    return found
 
 
 def judge_as_known_on(factory: Factory, day: datetime.date) -> tuple[Policy, int, Judged]:

@@ -100,7 +100,9 @@ def test_the_most_specific_policy_judges_a_factory_and_its_categories(two_factor
 def test_a_category_named_for_one_factory_is_not_judged_at_another_with_a_policy_of_its_own(two_factories):
     one, other = two_factories
     for factory in two_factories:
-        make.delivery(10, line=make.line(10, order=make.order(factory=factory), product=make.product(category=one.category)))
+        make.delivery(
+            10, line=make.line(10, order=make.order(factory=factory), product=make.product(category=one.category))
+        )
     rollups.rebuild()
     Policy.objects.create(factory=one, category=one.category, effective_from=make.day("2026-01-01"))
     own = Policy.objects.create(factory=other, effective_from=make.day("2026-01-01"))
