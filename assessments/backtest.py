@@ -1,14 +1,15 @@
 """What if: a draft policy on the last closed months, before it is saved. Nothing is stored."""
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from assessments import evaluations, grading, judgement, window_sums, windows
 from assessments.evaluations import MONTH, Chosen, Policies, Subject
-from assessments.models import Policy
-from assessments.publication import publication
+from assessments.models import Evaluation, Measure, Policy
+from assessments.publication import latest, publication
 from factories.models import Category, Factory
 
 FOREVER = datetime.date(2000, 1, 1)
@@ -46,12 +47,16 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a draft would have changed: the months compared, both sides, and the factories with any other grade."""
+    """What a draft would have changed: the months compared, both sides, and the factories with any other grade.
+
+    `restated` counts the months that were published with another grade than today's facts give by the policies in force.
+    """
 
     ends: tuple[datetime.date, ...]
     factories: tuple[Factory, ...]
     now: Side
     draft: Side
+    restated: int
 
     def changes(self) -> list[tuple[Factory, list[tuple[datetime.date, Month, Month]]]]:
         """Factories whose grade would have been another, with those months, most months first."""
@@ -79,7 +84,7 @@ def compare(draft: Policy, yesterday: datetime.date, months: int = 12) -> Compar
     """Judges the last closed months twice, on today's facts: by the policies in force, and with the draft in its scope.
 
     The draft takes the place of every version of its own scope, from the first month on. Months are judged as they really
-    are: in each category that a policy names, too.
+    are: in each category that a policy names, too, and after what the months before the first one published.
     """
     ends = month_ends(windows.closed_month(yesterday).last, months)
     concerned = Factory.objects.select_related("category").order_by("code")
@@ -96,12 +101,22 @@ def compare(draft: Policy, yesterday: datetime.date, months: int = 12) -> Compar
         for category in (None, *categories.get(factory.pk, ()))
     ]
     trial = Trial([evaluations.choose(subjects, among) for among in both])
-    result = Comparison(ends, factories, now=Side(), draft=Side())
+    ids = [factory.pk for factory in factories]
+    published = evaluations.published(ids, ends)
+    stood = _breaches(ids, ends[0].replace(day=1) - datetime.timedelta(days=1))
+    now, drafted = Side(), Side()
     for factory in factories:
+        before = {end: row for end, row in published.get(factory.pk, {}).items() if end < ends[0]}
         judged = [trial.month(factory, end, categories.get(factory.pk, ())) for end in ends]
-        _publish(result.now, factory, ends, [now for now, _ in judged])
-        _publish(result.draft, factory, ends, [drafted for _, drafted in judged])
-    return result
+        for side, months_judged in zip((now, drafted), zip(*judged, strict=True), strict=True):
+            _publish(side, factory, dict(zip(ends, months_judged, strict=True)), before, stood[factory.pk])
+    restated = sum(
+        row["published_grade"] != now.months[factory, end].grade
+        for factory, rows in published.items()
+        for end, row in rows.items()
+        if end in ends
+    )
+    return Comparison(ends, factories, now, drafted, restated)
 
 
 class Trial:
@@ -160,15 +175,35 @@ def _with(draft: Policy, policies: Policies) -> Policies:
     return Policies(among=kept | {"draft": replaced})
 
 
-def _publish(side: Side, factory: Factory, ends: Sequence[datetime.date], judged: Sequence[Judged | None]) -> None:
-    """Writes down what the months of one factory would have published, one after the other."""
-    published: list[dict[str, object]] = []  # latest first
-    was: frozenset[str] = frozenset()
-    for end, one in zip(ends, judged, strict=True):
+def _breaches(factories: Sequence[int], end: datetime.date) -> dict[int, set[str]]:
+    """Per factory the measures in breach in the month that ended on `end`, by its newest revisions."""
+    statuses = [f"measures__{name}__status" for name in Measure.values]
+    months = Evaluation.objects.filter(kind=MONTH, as_of=end, factory__in=factories).order_by("revision")
+    found: dict[int, set[str]] = {factory: set() for factory in factories}
+    for factory, code, *stood in months.values_list("factory", "category__code", *statuses):
+        for measure, status in zip(Measure.values, stood, strict=True):
+            name = f"{measure}:{code}" if code else measure
+            (found[factory].add if status == "breach" else found[factory].discard)(name)
+    return found
+
+
+def _publish(
+    side: Side,
+    factory: Factory,
+    judged: Mapping[datetime.date, Judged | None],
+    before: Mapping[datetime.date, dict[str, Any]],
+    stood: Collection[str],
+) -> None:
+    """Writes down what the months of one factory would have published, one after the other.
+
+    `before` are the months that were published before the first one, `stood` the measures in breach then.
+    """
+    published, was = dict(before), frozenset(stood)
+    for end, one in judged.items():
         month = Month(None, grading.NOT_RATED, frozenset())
         if one:
-            grade, carried = publication(one.card, one.policy, published)
-            published.insert(0, {"published_grade": grade, "raw_grade": one.card.raw, "is_carried": carried})
+            grade, carried = publication(one.card, one.policy, latest(published, end))
+            published[end] = {"published_grade": grade, "raw_grade": one.card.raw, "is_carried": carried}
             month = Month(str(one.card.score) if one.card.score is not None else None, grade, frozenset(one.breaches))
         side.months[factory.pk, end] = month
         side.opened += len(month.breaches - was)

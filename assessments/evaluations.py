@@ -289,7 +289,9 @@ def _store(subjects: Sequence[Subject], judgements: Iterable[Judgement]) -> list
     """Stores what is new of the judgements of some subjects; each is written down before the next is made."""
     if not subjects:
         return []
-    newest, before = _newest(subjects), _published(subjects)
+    newest = _newest(subjects)
+    months = [subject for subject in subjects if subject.kind == MONTH]
+    before = published([subject.factory.pk for subject in months], [subject.as_of for subject in months])
     new: dict[tuple[Any, ...], tuple[Subject, Policy, str]] = {}
     for subject, policy, window_days, judged in judgements:
         kind, factory, category, as_of = subject.key
@@ -297,20 +299,20 @@ def _store(subjects: Sequence[Subject], judgements: Iterable[Judgement]) -> list
         previous = newest.get(subject.key)
         if previous and previous["digest"] == fingerprint:
             continue
-        published, carried = "", False
+        grade, carried = "", False
         if kind == MONTH and category is None:
             if previous:  # late facts make a revision; the grade that was published stays (SCO-8)
-                published, carried = previous["published_grade"], previous["is_carried"]
+                grade, carried = previous["published_grade"], previous["is_carried"]
             else:
-                months = before.setdefault(factory, {})
-                published, carried = publication(judged, policy, latest(months, as_of))
-                months[as_of] = {"published_grade": published, "raw_grade": judged.raw, "is_carried": carried}
+                earlier = before.setdefault(factory, {})
+                grade, carried = publication(judged, policy, latest(earlier, as_of))
+                earlier[as_of] = {"published_grade": grade, "raw_grade": judged.raw, "is_carried": carried}
         row = {
             "factory_id": factory, "category_id": category, "kind": str(kind), "as_of": as_of.isoformat(),
             "revision": previous["revision"] + 1 if previous else 1, "policy_id": policy.pk, "window_days": window_days,
             "is_extended": windows.EXTENDED_WINDOW in judged.flags, "sums": judged.sums, "measures": judged.measures,
             "gates": judged.gates, "flags": judged.flags, "score": str(judged.score) if judged.score is not None else None,
-            "ungated_grade": judged.ungated, "raw_grade": judged.raw, "published_grade": published, "is_carried": carried,
+            "ungated_grade": judged.ungated, "raw_grade": judged.raw, "published_grade": grade, "is_carried": carried,
             "evidence_on": judged.evidence_on, "digest": fingerprint, "code_version": CODE_VERSION,
         }  # fmt: skip
         new[subject.key] = subject, policy, json.dumps(row)
@@ -339,18 +341,17 @@ def _newest(subjects: Sequence[Subject]) -> dict[tuple[Any, ...], dict[str, Any]
 PUBLISHED = """
 SELECT factory_id, as_of, published_grade, raw_grade, is_carried FROM assessments_evaluation
 WHERE kind = 'month' AND category_id IS NULL AND revision = 1 AND factory_id = ANY(%(factories)s)
-    AND as_of >= %(first)s AND as_of < %(end)s
+    AND as_of >= %(first)s AND as_of <= %(end)s
 """
 
 
-def _published(subjects: Sequence[Subject]) -> dict[int, dict[datetime.date, dict[str, Any]]]:
-    """Per factory what its months published at first, and the raw grade then: those judged now and before."""
-    months = [subject for subject in subjects if subject.kind == MONTH]
-    if not months:
+def published(
+    factories: Collection[int], ends: Collection[datetime.date]
+) -> dict[int, dict[datetime.date, dict[str, Any]]]:
+    """Per factory what its months published at first, and the raw grade then: those of `ends` and the months before."""
+    if not ends:
         return {}
-    days = [subject.as_of for subject in months]
-    values = {"factories": sorted({subject.factory.pk for subject in months}),
-              "first": min(days) - HISTORY, "end": max(days)}  # fmt: skip
+    values = {"factories": sorted(set(factories)), "first": min(ends) - HISTORY, "end": max(ends)}
     with connection.cursor() as cursor:
         cursor.execute(PUBLISHED, values)
         names = [column.name for column in cursor.description]

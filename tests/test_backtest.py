@@ -131,6 +131,49 @@ def test_nothing_is_stored_and_the_past_comes_out_as_it_was_published(two_factor
     assert verification.verify(Evaluation.objects.all()) == []
 
 
+def publish(factory, end, grade, **measures):
+    """A month that published a grade, whatever today's facts say."""
+    Evaluation.objects.create(
+        factory=factory, kind="month", as_of=make.day(end), policy=make.shipped_policy(), window_days=90, sums={},
+        measures={name: {"status": status} for name, status in measures.items()}, raw_grade=grade, published_grade=grade,
+        digest="x", code_version="1",
+    )  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_the_first_month_is_published_after_the_one_before_it(two_factories):
+    good, _bad = two_factories
+    key = good.pk, make.day("2026-10-31")
+    assert backtest.compare(draft(), make.day("2026-11-21"), months=1).now.months[key].grade == "excellent"
+    publish(good, "2026-09-30", "good")
+    found = backtest.compare(draft(), make.day("2026-11-21"), months=1)
+    assert found.now.months[key].score == "90.00", "up only with 2 points above the line"
+    assert (found.now.months[key].grade, found.draft.months[key].grade) == ("good", "good")
+    evaluations.evaluate_month(make.day("2026-10-31"))
+    assert published()[key] == "good"
+
+
+@pytest.mark.django_db
+def test_a_breach_that_stood_before_the_first_month_is_not_opened_in_it(two_factories):
+    _good, bad = two_factories
+    found = backtest.compare(draft(), make.day("2026-11-21"), months=1)
+    assert (found.now.opened, found.now.closed) == (1, 0)
+    publish(bad, "2026-09-30", "passing", defect="breach", otif="ok")
+    found = backtest.compare(
+        draft(defect_limit=Decimal("0.05"), defect_zero=Decimal("0.10")), make.day("2026-11-21"), months=1
+    )
+    assert (found.now.opened, found.now.closed) == (0, 0)
+    assert (found.draft.opened, found.draft.closed) == (0, 1)
+
+
+@pytest.mark.django_db
+def test_months_that_were_published_otherwise_than_todays_facts_give_are_counted(two_factories):
+    good, bad = two_factories
+    publish(good, "2026-10-31", "failing")
+    publish(bad, "2026-10-31", "passing")
+    assert backtest.compare(draft(), make.day("2026-11-21")).restated == 1
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("more", [0, 12])
 def test_the_statements_do_not_grow_with_factories_categories_or_months(
