@@ -9,7 +9,18 @@ import pytest
 from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
 
-from assessments.charts import Lot, Point, heat_class, heat_steps, histogram, p_chart, points_rule, sparkline, trend
+from assessments.charts import (
+    Lot,
+    Point,
+    grade_changes,
+    heat_class,
+    heat_steps,
+    histogram,
+    p_chart,
+    points_rule,
+    sparkline,
+    trend,
+)
 
 HOSTILE = '"><script>alert(1)</script><b x=\'y\' onload="z">&'
 MONTHS = "Dec Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov".split()
@@ -47,6 +58,7 @@ def every_chart():
             "d",
         ),
         "histogram": histogram({-3: 2, 0: 5, 4: 1, 90: 1}, 1, "Days late", "d"),
+        "grade_changes": grade_changes([("Sep 2026", 0, 3), ("Oct 2026", 12, 1)], "Grades", "d"),
         "points_rule": points_rule(0.98, 0.90, 0.70, 0.714, False, "Points", "d"),
     }
 
@@ -105,6 +117,7 @@ def test_hostile_words_stay_words(label):
         trend([Point(label, 0.9, note=label), Point("b", 0.8)], 0.98, 0.9, False, label, label),
         p_chart([Lot(label, 0.5, label), Lot("b", 0.1)], 0.1, [0.2, 0.2], [None, None], label, label),
         histogram({1: 1}, 0, label, label),
+        grade_changes([(label, 1, 1)], label, label),
         points_rule(0.98, 0.9, 0.7, 0.8, False, label, label),
         sparkline([0.9] * 8, 0, 1, 0.95, label),
     ]
@@ -215,6 +228,25 @@ def test_the_tails_of_the_histogram_are_gathered():
     told = [t.text for t in drawings(markup)[0].iter("title")]
     assert {"≤ −7: 3", "≥ +14: 4"} <= set(told)
     assert [len(shapes(markup, "rect", name)) for name in ("bar-ok", "bar-bad")] == [2, 2]
+
+
+def test_better_grades_stand_above_the_line_and_worse_ones_hang_below_it():
+    markup = grade_changes([("Sep 2026", 0, 3), ("Oct 2026", 12, 1)], "Grades", "d")
+    (better,), worse = shapes(markup, "rect", "bar-ok"), shapes(markup, "rect", "bar-bad")
+    line = float(shapes(markup, "line", "cx")[0].get("y1"))
+    assert float(better.get("y")) + float(better.get("height")) == pytest.approx(line, abs=0.1)
+    assert [float(bar.get("y")) for bar in worse] == [pytest.approx(line, abs=0.1)] * 2
+    assert [t.text for t in drawings(markup)[0].iter("title")][1:] == [
+        "Sep 2026: 3 worse",
+        "Oct 2026: 12 better",
+        "Oct 2026: 1 worse",
+    ]
+    assert not any(word.startswith("-") for word in words(markup))
+
+
+@pytest.mark.parametrize("counts", [(0, 0), (1, 0), (0, 1), (480, 0)])
+def test_grades_that_change_one_way_only_are_drawn_too(counts):
+    assert drawings(grade_changes([("Oct 2026", *counts)] * 12, "t", "d"))
 
 
 @pytest.mark.parametrize(

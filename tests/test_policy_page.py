@@ -7,6 +7,7 @@ import pytest
 
 from assessments.forms import PercentField
 from assessments.models import Policy
+from assessments.views import tried
 from assessments.views.entrance import today
 from tests import judged, make
 
@@ -79,6 +80,44 @@ def test_the_check_says_which_factories_would_have_had_another_grade(client, man
     page = client.post("/policies/new/", data | {"do": "check"})
     assert "1 factory of 1 would have had another grade" in text(page)
     assert "Hoa Binh Garment" in text(page)
+
+
+def test_the_check_shows_every_month_of_every_factory_that_changes(client, manager):
+    for number in range(12):
+        judged.factory(f"VN-0{number + 20}", name=f"Factory of rank {number}", late=6)
+    judged.factory("VN-099", name="Always punctual")
+    judged.judge()
+    page = client.post(
+        "/policies/new/", typed(client, otif_floor="40", otif_zero="20", otif_target="50") | {"do": "check"}
+    )
+    said = text(page)
+    assert "12 factories of 13 would have had another grade" in said
+    assert "2 more factories" in said
+    assert all(f"Factory of rank {number}" in said for number in range(12))
+    assert "Always punctual" not in said
+    rows = page.context["tried"]["rows"] + page.context["tried"]["more"]
+    assert {len(row["cells"]) for row in rows} == {12}
+    body = page.content.decode()
+    assert body.count("becomes better:") == len(rows) * sum("becomes" in cell for cell in rows[0]["cells"]) > 0
+    assert 'role="img"' in body
+
+
+def test_the_check_counts_breaches_opened_and_closed_on_both_sides(client, manager):
+    judged.factory("VN-014", lines=20, late=16)
+    judged.judge()
+    page = client.post(
+        "/policies/new/", typed(client, otif_floor="5", otif_zero="1", otif_target="10") | {"do": "check"}
+    )
+    (now, *counts), (then, *others) = page.context["tried"]["sides"]
+    assert f"{now} {' '.join(counts)} {then} {' '.join(others)}" in text(page)
+    assert int(counts[0]) == 1
+    assert others == ["0", "0"]
+
+
+def test_a_grade_is_neither_better_nor_worse_than_none():
+    assert tried.direction("good", "excellent") == "better"
+    assert tried.direction("good", "failing") == "worse"
+    assert tried.direction("good", "not_rated") == tried.direction("not_rated", "good") == "other"
 
 
 def test_a_version_never_begins_in_the_past(client, manager):

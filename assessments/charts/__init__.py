@@ -4,6 +4,7 @@ Each chart is drawn twice, 720 and 358 units wide; the style sheet shows the one
 that print on white paper (PDF, mail), classes carry the theme. A missing value is None: a gap, never a zero.
 """
 
+from assessments.charts.changes import grade_changes
 from assessments.charts.control import Lot, p_chart
 from assessments.charts.heatmap import heat_class, heat_steps
 from assessments.charts.histogram import histogram
@@ -13,6 +14,7 @@ from assessments.charts.trend import Point, sparkline, trend
 __all__ = [
     "Lot",
     "Point",
+    "grade_changes",
     "heat_class",
     "heat_steps",
     "histogram",

@@ -16,11 +16,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
-from assessments import backtest, four_eyes, grading
-from assessments.figures import day, month_name
+from assessments import four_eyes, grading
+from assessments.figures import day
 from assessments.forms import GROUPS, LABELS, MAIN_GROUPS, PERCENTS, VALUES, DeclineForm, PolicyForm, differences, shown
 from assessments.models import Policy
 from assessments.views.entrance import POLICY, open_to, today
+from assessments.views.tried import tried
 from factories.models import Factory
 from production.errors import BadInput
 
@@ -30,7 +31,7 @@ NOT_AGREED = {
     State.DECLINED: ("none", gettext_lazy("Declined")),
     State.WITHDRAWN: ("none", gettext_lazy("Withdrawn")),
 }
-TRIED_MONTHS, TRIED_ROWS, TRIED_SHOWN = 12, 10, 3
+DAY = datetime.timedelta(days=1)
 Scope = tuple[int | None, int | None]
 
 
@@ -156,7 +157,7 @@ def show(request: HttpRequest, policy: Policy, form: DeclineForm | None = None, 
         "first": day(policy.effective_from),
         "before_first": day(before.effective_from) if before else "",
         "told": told(policy, now),
-        "tried": tried(policy, changes) if waits else None,
+        "tried": tried(policy, changes, now - DAY) if waits else None,
         "may_decide": waits and policy.created_by_id != request.user.pk,
         "may_withdraw": is_own if waits else policy.state == State.AGREED and not has_begun and not four_eyes.is_on(),
         "form": form or DeclineForm(),
@@ -259,28 +260,9 @@ def policy_new(request: HttpRequest) -> HttpResponse:
         changes=changes,
         checked=fingerprint,
         is_checked=True,
-        tried=tried(form.instance, changes),
+        tried=tried(form.instance, changes, today() - DAY),
         is_changed_since=request.POST.get("do") == "save",
     )
-
-
-def tried(draft: Policy, changes: list) -> dict[str, Any] | None:
-    """What the draft would have made of the last closed months; None where it changes nothing."""
-    if not changes:
-        return None
-    found = backtest.compare(draft, today() - datetime.timedelta(days=1), TRIED_MONTHS)
-    moved = found.changes()
-    return {
-        "months": len(found.ends),
-        "factories": len(found.factories),
-        "moved": len(moved),
-        "opened_now": found.now.opened,
-        "opened_draft": found.draft.opened,
-        "rows": [
-            {"factory": factory, "months": [(month_name(end), now, draft) for end, now, draft in months[-TRIED_SHOWN:]]}
-            for factory, months in moved[:TRIED_ROWS]
-        ],
-    }
 
 
 def answer(request: HttpRequest, form: PolicyForm, status: int = 200, **context: Any) -> HttpResponse:
