@@ -398,8 +398,8 @@ def points_rule(name: str, measure: Stored) -> str:
     }
 
 
-def gate(hit: Mapping[str, str]) -> str:
-    """A gate in words: "A proven breach of the defect rate: at most Passing"."""
+def gate(hit: Mapping[str, str], policy: Policy) -> str:
+    """A gate of an evaluation by a policy, in words: "A proven breach of the defect rate: at most Passing"."""
     kind, _colon, rest = hit["label"].partition(":")
     cap = _(hit["cap"].replace("_", " ").capitalize())
     measure, _colon, category = rest.partition(":")
@@ -408,22 +408,25 @@ def gate(hit: Mapping[str, str]) -> str:
     words = {
         "confirmed_breach": _("%(subject)s is proven beyond its limit: the grade is at most %(cap)s."),
         "metric_zero": _("%(subject)s earns no points at all: the grade is at most %(cap)s."),
-        "low_coverage": _("Less than half of what was delivered had been inspected: the grade is at most %(cap)s."),
+        "low_coverage": _(
+            "Less than %(share)s of what was delivered had been inspected: the grade is at most %(cap)s."
+        ),
         "escalated_30d": _("A breach has been escalated for more than 30 days: the grade is at most %(cap)s."),
         "critical_unit": _("One lot with a critical defect: the grade is at most %(cap)s.")
         if rest == "1"
         else _("%(subject)s with a critical defect: the grade is at most %(cap)s."),
     }.get(kind, "%(subject)s: %(cap)s.")
-    return words % {"subject": subject, "cap": cap}
+    return words % {"subject": subject, "cap": cap, "share": plain_percent(policy.min_coverage)}
 
 
-def flag(name: str) -> str:
-    """A flag of a measure or an evaluation in words; the bare word where it is a new one."""
+def flag(name: str, policy: Policy) -> str:
+    """A flag of a measure or an evaluation by a policy, in words; the bare word where it is a new one."""
     return {
         "dominance": _(
             "One lot holds more than half of the units, or the lots weigh very differently: see the other estimates."
         ),
-        "low_coverage": _("Less than half of the delivered quantity belongs to inspected lots."),
+        "low_coverage": _("Less than %(share)s of the delivered quantity belongs to inspected lots.")
+        % {"share": plain_percent(policy.min_coverage)},
         "clustered": _(
             "The defects sit in a few lots, so the lots say less than their units: proof takes more defects."
         ),

@@ -2,13 +2,14 @@
 
 import datetime
 import re
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
 
-from assessments.models import Evaluation
+from assessments.models import Evaluation, Policy
 from production import rollups
 from tests import judged, make
 
@@ -54,6 +55,16 @@ def test_nothing_inspected_is_nothing_to_see(manager):
     assert "See the none" not in text(page)
     assert "What is not counted, and why" in text(page)
     assert "See the 20 lines" in text(page)
+
+
+def test_too_little_inspected_names_the_share_that_the_policy_asks_for(manager):
+    factory = judged.factory("VN-014", lines=12, lots=8)
+    Policy.objects.create(factory=factory, effective_from=judged.ago(90), min_coverage=Decimal("0.8"))
+    judged.judge(months=0)
+    _, page = score_page(manager, factory)
+    assert "Less than 80% of what was delivered had been inspected: the grade is at most Good." in text(page)
+    assert "Less than 80% of the delivered quantity belongs to inspected lots." in text(page)
+    assert "less than half" not in text(page).lower()
 
 
 def test_the_list_of_factories_names_its_order(manager):

@@ -152,7 +152,7 @@ def sentences(seen: Outlook, policy: Policy) -> list[str]:
         return [both % most + " " + _("both together would lift the grade.")]
     capped = projection.caps(seen.best)
     if capped:
-        return [_("Good lines or units alone cannot lift the grade now.") + " " + wording.gate(capped[0])]
+        return [_("Good lines or units alone cannot lift the grade now.") + " " + wording.gate(capped[0], policy)]
     if seen.best.judged.score is None:
         now = seen.now.judged.measures
         few = [name for name in ("otif", "defect") if not seen.best.judged.measures[name]["sufficient"]]

@@ -102,7 +102,7 @@ def judged(factory: Factory, card: Card, shown: Evaluation, money: bool) -> dict
         "lines_url": wording.score_url(shown, "otif"),
         "window": wording.when(shown),
         "projection": projection(card) | (outlook.outlook(card, sums) if card.now else {}),
-        "gates": [wording.gate(gate) for gate in shown.gates],
+        "gates": [wording.gate(gate, shown.policy) for gate in shown.gates],
     }
 
 
