@@ -14,7 +14,8 @@ NARROW = Size("n", 358, 200, 32, 52, top=18, bottom=38, font=11)
 
 def grade_changes(months: Sequence[tuple[str, int, int]], title: str = "", desc: str = "") -> SafeString:
     """`months` are (name, grades better, grades worse), oldest first."""
-    up, down = (max((month[place] for month in months), default=0) for place in (1, 2))
+    up = max((better for _, better, _ in months), default=0)
+    down = max((worse for _, _, worse in months), default=0)
     step = math.ceil(nice_step(max(1, up + down), 4))
     low, high = -step * math.ceil(down / step), step * max(math.ceil(up / step), not down)
 
