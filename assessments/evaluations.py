@@ -176,6 +176,9 @@ def evaluate(days: Sequence[tuple[str, Factory, datetime.date]]) -> Iterator[Mad
     The months of a factory stand together, in order: a grade is published after the one before. A constant number of
     statements for each `BATCH`, which is what memory holds and one statement may carry. Runs in the caller's transaction.
     """
+    if len(days) > FEW:  # the sums of so many windows, and so many rows to store, go through memory at once
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL work_mem = '128MB'")
     policies = Policies()
     categories = named_categories({factory.pk for _, factory, _ in days}, policies)
     at_once = max(1, BATCH // (1 + len(policies.categories)))
