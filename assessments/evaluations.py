@@ -26,7 +26,7 @@ from production.prepared import FEW, Prepared
 
 LIVE, NIGHT, MONTH = Evaluation.Kind.LIVE, Evaluation.Kind.NIGHT, Evaluation.Kind.MONTH
 NAMING_A_CATEGORY = ("factory+category", "category")
-BATCH = 20_000  # evaluations judged and stored in one go, of some 4 kB
+BATCH = 20_000  # evaluations judged and stored in one go, of some 3 kB
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,18 @@ def test_all_sums_and_months_take_twenty_statements_for_any_number_of_factories(
 
 
 @pytest.mark.django_db
+def test_so_many_days_that_they_take_memory_take_twenty_statements_too(
+    two_factories, monkeypatch, django_assert_max_num_queries
+):
+    monkeypatch.setattr(evaluations, "FEW", 0)
+    with django_assert_max_num_queries(24) as captured:  # twenty and the ends of two savepoints
+        rollups.rebuild_all()
+        evaluations.evaluate_months(ENDS)
+    assert [query["sql"] for query in captured if "work_mem" in query["sql"]][1:] == ["SET LOCAL work_mem = '128MB'"]
+    assert Action.objects.exists(), "plans were asked for"
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("few", [0, 1_000_000])
 def test_overlapping_windows_hold_the_daily_sums_between_their_days(
     two_factories, few, monkeypatch, django_assert_num_queries

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from django.http import HttpResponse, HttpResponseBase, QueryDict
 
 from assessments.filters import link
-from production.exports import FORMATS, xlsx_file
+from production.exports import FORMATS, STARTS_A_FORMULA, xlsx_file
 
 BOM = "\ufeff"  # Excel reads UTF-8 only with it
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def file_asked(params: QueryDict) -> str:
@@ -38,7 +37,7 @@ def csv_answer(name: str, head: Sequence[str], rows: Iterable[Sequence[object]])
 
 def plain(cell: object) -> object:
     """Text that a spreadsheet would take for a formula gets an apostrophe in front."""
-    if isinstance(cell, str) and cell.startswith(FORMULA) and not _is_number(cell):
+    if isinstance(cell, str) and STARTS_A_FORMULA.match(cell) and not _is_number(cell):
         return f"'{cell}"
     return "" if cell is None else cell
 

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from assessments import evidence, wording
+from assessments import definitions, evidence, wording
 from assessments.figures import day, month_name, percent
 from assessments.filters import link
 from assessments.models import Evaluation
@@ -50,7 +50,7 @@ def factory_rows(request: HttpRequest, code: str, measure: str) -> HttpResponseB
             "period": in_words(first, last),
             "rate": rate,
             "fraction": wording.fraction(measure, stored | {"num": now.num, "den": now.den}, money),
-            "rule": wording.rule(measure),
+            "rule": definitions.rule(measure),
             "all_url": link(request.GET, counted="all", page=None),
             **listed(request, found, window, measure, money),
         },

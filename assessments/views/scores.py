@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
-from assessments import charts, evidence, moves, wording
+from assessments import charts, definitions, evidence, moves, wording
 from assessments.figures import day, month_end, percent, plain_percent, points
 from assessments.filters import link
 from assessments.models import Evaluation
@@ -121,8 +121,8 @@ def measure(evaluation: Evaluation, name: str, money: bool) -> dict[str, Any]:
         "state": state,
         "state_word": wording.state_word(name, stored),
         "see_rows": wording.see_rows(name, stored),
-        "rule": wording.rule(name),
-        "definition": wording.definition(name, evaluation),
+        "rule": definitions.rule(name),
+        "definition": definitions.definition(name, evaluation),
         "fraction": wording.linked_fraction(name, stored, partial(wording.score_url, evaluation, name), money),
         "value": percent(stored["rate"]) if marked is not None else "–",
         "points": points(stored.get("points")),
@@ -277,7 +277,7 @@ def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> Ht
             "period": wording.period_name(evaluation),
             "sentence": wording.sentence(measure, stored, evaluation.policy, money),
             "days": " – ".join(day(end) for end in evidence.window(evaluation, measure)),
-            "rule": wording.rule(measure),
+            "rule": definitions.rule(measure),
             "differs": differs,
             "stored": wording.fraction(measure, stored_of(stored, found.currency), money),
             "card_url": wording.card_url(evaluation),
@@ -291,7 +291,7 @@ def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> Ht
 
 def if_on_time(evaluation: Evaluation) -> str:
     gain = evidence.one_more_on_time(evaluation)
-    return "" if gain is None else wording.one_more_on_time(evaluation.measures["otif"], gain)
+    return "" if gain is None else definitions.one_more_on_time(evaluation.measures["otif"], gain)
 
 
 def stored_of(stored: dict, currency: str) -> dict:

@@ -32,11 +32,10 @@ class Command(BaseCommand):
         numbers = miscounted()
         for number in numbers[:100]:
             self.stderr.write(number)
-        if numbers and not differences and not sums:
-            raise CommandError(f"{len(numbers)} factories with another number of live breaches than they have.")
-        if differences or sums:
+        if differences or sums or numbers:
             raise CommandError(
-                f"{len(differences)} differences in {evaluations.count()} evaluations, {len(sums)} in daily sums."
+                f"{len(differences)} differences in {evaluations.count()} evaluations, {len(sums)} in daily sums, "
+                f"{len(numbers)} factories with another number of live breaches than they have."
             )
         self.stdout.write(
             f"{evaluations.count()} evaluations compute to what they say, and the daily sums to their rows."
