@@ -8,6 +8,7 @@ from typing import Any
 
 from assessments import evaluations, grading, judgement, window_sums, windows
 from assessments.evaluations import MONTH, Chosen, Policies, Subject
+from assessments.judgement import Measured
 from assessments.models import Evaluation, Measure, Policy
 from assessments.publication import latest, publication
 from factories.models import Category, Factory
@@ -135,28 +136,34 @@ class Trial:
         """One factory as a whole on both sides, after each of its categories, whose breaches gate it."""
         gating: tuple[list[str], list[str]] = [], []
         for category in categories:
-            for names, found in zip(gating, self._both(Subject(MONTH, factory, category, end)), strict=True):
-                names += [f"{name}:{category.code}" for name in found.breaches] if found else []
-        return self._both(Subject(MONTH, factory, None, end), *gating)
+            for names, found in zip(gating, self._measured(Subject(MONTH, factory, category, end)), strict=True):
+                names += [f"{name}:{category.code}" for name in found.breached] if found else []
+        whole = Subject(MONTH, factory, None, end)
+        now, drafted = (side.get(whole.key) for side in self.sides)
+        found, found_drafted = self._measured(whole)
+        judged = self._graded(now, found, gating[0])
+        if found is found_drafted and gating[0] == gating[1]:
+            return judged, judged
+        return judged, self._graded(drafted, found_drafted, gating[1])
 
-    def _both(
-        self, subject: Subject, gating: Sequence[str] = (), drafted_gating: Sequence[str] = ()
-    ) -> tuple[Judged | None, Judged | None]:
+    def _measured(self, subject: Subject) -> tuple[Measured | None, Measured | None]:
+        """What both sides find; the same thing where the draft leaves its policy as it is."""
         now, drafted = (side.get(subject.key) for side in self.sides)
-        found = self._judge(now, gating)
-        if now and drafted and now.policy is drafted.policy and gating == drafted_gating:
-            return found, found
-        return found, self._judge(drafted, drafted_gating)
+        found = self._measure(now)
+        return found, found if now and drafted and now.policy is drafted.policy else self._measure(drafted)
 
-    def _judge(self, chosen: Chosen | None, gating: Sequence[str]) -> Judged | None:
+    def _measure(self, chosen: Chosen | None) -> Measured | None:
         if chosen is None:
             return None
         subject, policy = chosen.subject, chosen.policy
         _, window = evaluations.shortest(chosen, self.look)
         category, supplied = subject.category or subject.factory.category, subject.factory.pk in self.sums.supplied
-        verdict = judgement.decide(self.stored(window), policy, category, policy.alpha_month, supplied, gating)
-        breaches = [name for name, status in verdict.statuses.items() if status == "breach"]
-        return Judged(policy, verdict.card, [*breaches, *gating])
+        return judgement.measure(self.stored(window), policy, category, policy.alpha_month, supplied)
+
+    def _graded(self, chosen: Chosen | None, found: Measured | None, gating: Sequence[str]) -> Judged | None:
+        if chosen is None or found is None:
+            return None
+        return Judged(chosen.policy, judgement.grade(found, chosen.policy, gating).card, [*found.breached, *gating])
 
 
 def _with(draft: Policy, policies: Policies) -> Policies:

@@ -84,13 +84,14 @@ class Orders:
 
 @dataclass(frozen=True, slots=True)
 class Defects:
-    """Other views of the same inspected lots; `ppm` is None below 10,000 units (DEF-2, DEF-6, DEF-7)."""
+    """Other views of the same inspected lots; `ppm` is None below 10,000 units, `deff` below five lots (DEF-2, -6, -7, -12)."""
 
     units: int
     minor: int
     rates: measures.ClassRates
     weighted: measures.Weighted
     dominant: Any | None  # the row of the lot with more than half of the units
+    deff: Fraction | None
     ppm: int | None
 
 
@@ -189,19 +190,21 @@ def orders(lines: Rows, due: tuple[date, date]) -> Orders:
 
 
 def defects(lots: Rows) -> Defects:
-    """All classes, the three weightings and defects per million of inspected lots (DEF-2, DEF-6, DEF-7)."""
+    """All classes, the three weightings, how much lots differ, and defects per million (DEF-2, DEF-6, DEF-12, DEF-7)."""
     units, critical, major, minor = (
         sum(getattr(row, name) for row in lots) for name in ("inspected", "critical", "major", "minor")
     )
     weighted = measures.weigh(
         [measures.InspectedLot(row.lot_id, row.inspected, row.critical + row.major, row.qty_delivered) for row in lots]
     )
+    spread = measures.spread((row.critical + row.major, row.inspected) for row in lots)
     return Defects(
         units=units,
         minor=minor,
         rates=measures.class_rates(units, critical, major, minor),
         weighted=weighted,
         dominant=next((row for row in lots if row.lot_id == weighted.dominant_lot), None),
+        deff=measures.design_effect(spread.defective, spread.inspected, spread.lots, spread.s2),
         ppm=measures.ppm(critical + major, units) if units >= measures.PPM_MIN_UNITS else None,
     )
 

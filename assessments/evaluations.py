@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from assessments import consequences, grading, window_sums, windows
-from assessments.judgement import CODE_VERSION, Judged, digest, judge, suffices, sums_of
+from assessments.judgement import CODE_VERSION, Judged, digest, evidence, judge, minimums, sums_of
 from assessments.models import Evaluation, Policy
 from assessments.publication import HISTORY, latest, publication
 from assessments.window_sums import Asked, Found, Sums
@@ -253,8 +253,9 @@ def asked(chosen: Iterable[Chosen]) -> Iterator[Asked]:
 
 def shortest(chosen: Chosen, look: Callable[[Asked], Found]) -> tuple[int, Asked]:
     """The shortest of its windows that holds enough data, else the last one (SCO-7), and its days before it."""
-    *others, last = chosen.options
-    return next((option for option in others if suffices(look(option[1]), chosen.policy)), last)
+    held = (evidence(length, look(window)) for length, window in chosen.options)
+    used = windows.choose(held, minimums(chosen.policy)).window_used
+    return next((option for option in chosen.options if option[0] == used), chosen.options[-1])
 
 
 def judge_chosen(chosen: Sequence[Chosen], sums: Sums) -> Iterator[Judgement]:

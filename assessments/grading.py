@@ -173,31 +173,26 @@ def gates(
     return tuple(found)
 
 
-def scorecard(
-    values: Mapping[str, Number | str | None],
-    marks: Mapping[str, Marks],
-    weights: Mapping[str, Number],
-    hits: Iterable[Gate] = (),
-    required: Iterable[str] = REQUIRED,
-    bands: Mapping[str, Number] = BANDS,
-) -> Scorecard:
-    """Weigh the measures into a score and apply the gates (SCO-2 to SCO-5).
+def scored(values: Mapping[str, Number | str | None], marks: Mapping[str, Marks]) -> dict[str, Fraction]:
+    """The points of those measures that have a rate (SCO-1).
 
-    A value is a rate, "na" (does not apply: leaves the weights) or "insufficient" (applies, too few data; so does
-    None). No score when a required measure has no value or less than 60 % of the applicable weight is usable.
+    A value is a rate, "na" (does not apply) or "insufficient" (applies, too few data; so does None); BadInput for others.
     """
-    if any(weight < 0 for weight in weights.values()):
-        raise BadInput("A weight cannot be negative.", "weights")
     usable: dict[str, Fraction] = {}
-    for metric in weights:
-        value = values.get(metric)
+    for metric, value in values.items():
         if value is None or isinstance(value, str):
             if value not in (None, NOT_APPLICABLE, INSUFFICIENT):
                 raise BadInput(f"{value} is not a rate.", metric)
         else:
             usable[metric] = points(value, marks[metric])
-    applicable = {metric: weight for metric, weight in weights.items() if values.get(metric) != NOT_APPLICABLE}
-    return weigh(usable, applicable, hits, required, bands)
+    return usable
+
+
+def applicable(weights: Mapping[str, Number], values: Mapping[str, Number | str | None]) -> dict[str, Number]:
+    """The weights of the measures that apply; "na" leaves them (SCO-2). BadInput for a negative weight."""
+    if any(weight < 0 for weight in weights.values()):
+        raise BadInput("A weight cannot be negative.", "weights")
+    return {metric: weight for metric, weight in weights.items() if values.get(metric) != NOT_APPLICABLE}
 
 
 def weigh(
@@ -207,7 +202,10 @@ def weigh(
     required: Iterable[str] = REQUIRED,
     bands: Mapping[str, Number] = BANDS,
 ) -> Scorecard:
-    """The scorecard of the points of those measures that have enough data, and the weights of all that apply."""
+    """The scorecard of the points of those measures that have enough data, and the weights of all that apply (SCO-2 to SCO-5).
+
+    No score when a required measure has no points or less than 60 % of the weight is usable.
+    """
     hits = tuple(hits)
     total, applicable = sum(weights[metric] for metric in usable), sum(weights.values())
     too_little = total * MIN_USABLE_SHARE.denominator < applicable * MIN_USABLE_SHARE.numerator
@@ -288,17 +286,6 @@ def carry(previous: str | None, carries: int = 0, carry_max: int = CARRY_MAX) ->
     if previous in GRADES and carries < carry_max:
         return Publication(previous, carried=True, carries=carries + 1)
     return Publication(NOT_RATED)
-
-
-def publish_series(previous: str | None, raws: Iterable[str], carry_max: int = CARRY_MAX) -> list[Publication]:
-    """Publish a run of raw grades without hysteresis, carrying over those with too few data (SCO-9)."""
-    series: list[Publication] = []
-    carries = 0
-    for raw in raws:
-        step = carry(previous, carries, carry_max) if raw == INSUFFICIENT_DATA else Publication(_known(raw))
-        previous, carries = step.published, step.carries
-        series.append(step)
-    return series
 
 
 def select_policy(

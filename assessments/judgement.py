@@ -18,6 +18,7 @@ from assessments.measures import LOW_COVERAGE
 from assessments.models import Policy
 from assessments.models.policies import Thresholds
 from assessments.window_sums import Asked, Found
+from assessments.windows import WindowData
 from factories.models import Category
 from production.reconcile import LossMeasure, judge_loss, minor_unit
 from production.rollup_sums import half_up, ratio
@@ -49,11 +50,11 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """One factory judged, in exact numbers: each measure, its points where it has enough data, and the scorecard.
+class Measured:
+    """The measures of one factory, in exact numbers, and the status of each.
 
     `losses` has one measure for each currency, `worst` is the place of the one that counts. `weighted` is the
-    quantity-weighted defect rate.
+    quantity-weighted defect rate; `critical_lots` held a critical unit.
     """
 
     defect: measures.Measure
@@ -62,7 +63,24 @@ class Verdict:
     worst: int | None
     statuses: dict[str, str]
     coverage: Fraction | None
+    low_coverage: bool
+    critical_lots: int
     weighted: Fraction | None
+    marks: dict[str, grading.Marks]
+
+    @property
+    def loss(self) -> LossMeasure | None:
+        return self.losses[self.worst] if self.worst is not None else None
+
+    @property
+    def breached(self) -> list[str]:
+        return [name for name, status in self.statuses.items() if status == measures.BREACH]
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """What follows from the measures: the points of those with enough data, the weights of all, and the scorecard."""
+
     points: dict[str, Fraction]
     weights: dict[str, int]
     card: grading.Scorecard
@@ -96,24 +114,24 @@ def sums_of(window: Asked, found: Found) -> dict[str, Any]:
     }
 
 
-def suffices(found: Found, policy: Policy) -> bool:
-    """Whether a window holds enough to be graded: units, lots and lines (SCO-3)."""
+def evidence(window_days: int, found: Found) -> WindowData:
+    """How much a window holds, as far as a grade needs a minimum of it: units, lots and lines (SCO-3)."""
     units, lots, lines = (found.counts.get(name, 0) for name in ("units_inspected", "lots", "lines"))
-    return bool(units and lines and units >= policy.min_units and lots >= policy.min_lots and lines >= policy.min_lines)
+    return WindowData(window_days, (int(units), int(lots), int(lines)))
 
 
-def decide(
-    sums: dict[str, Any],
-    policy: Policy,
-    category: Category | None,
-    alpha: Decimal,
-    supplied: bool,
-    gating_categories: Sequence[str] = (),
-) -> Verdict:
-    """Judges the stored form of a window's sums by one policy.
+def minimums(policy: Policy) -> tuple[int, int, int]:
+    """What a policy asks for of each, one at least: nothing is never enough."""
+    return max(policy.min_units, 1), max(policy.min_lots, 1), max(policy.min_lines, 1)
+
+
+def measure(
+    sums: dict[str, Any], policy: Policy, category: Category | None, alpha: Decimal, supplied: bool
+) -> Measured:
+    """Measures the stored form of a window's sums by one policy.
 
     `category` is the one the window is about, else the factory's main one; `supplied` says whether the factory works
-    with the seller's material; `gating_categories` are measures with a confirmed breach in a category of its own.
+    with the seller's material.
     """
     marks = {
         "defect": _marks(policy.defect_thresholds(category)),
@@ -154,32 +172,40 @@ def decide(
     worst = max(
         range(len(losses)), key=lambda place: (losses[place].rate is not None, losses[place].rate or 0), default=None
     )
-    loss = losses[worst] if worst is not None else None
-    rates: dict[str, Fraction] = {
-        name: measure.rate
-        for name, measure in (("defect", defect), ("otif", otif), ("loss", loss))
-        if measure is not None and measure.sufficient and measure.rate is not None
-    }
     statuses = {
         "defect": defect.status,
         "otif": otif.status,
-        "loss": loss.status if loss else "no_data" if supplied else "not_applicable",
+        "loss": losses[worst].status if worst is not None else "no_data" if supplied else "not_applicable",
     }
-    points = {name: grading.points(rate, marks[name]) for name, rate in rates.items()}
+    critical_lots = _number(sums, "lots_with_critical")
+    return Measured(defect, otif, losses, worst, statuses, coverage, low_coverage, critical_lots, weighted, marks)
+
+
+def grade(found: Measured, policy: Policy, gating_categories: Sequence[str] = ()) -> Graded:
+    """Weighs the measures into a score and a grade.
+
+    `gating_categories` are measures with a confirmed breach in a category of its own.
+    """
+    values: dict[str, Fraction | str | None] = {
+        name: measured.rate if measured is not None and measured.sufficient else grading.INSUFFICIENT
+        for name, measured in (("defect", found.defect), ("otif", found.otif), ("loss", found.loss))
+    }
+    if found.statuses["loss"] == "not_applicable":
+        values["loss"] = grading.NOT_APPLICABLE
+    points = grading.scored(values, found.marks)
     hits = grading.gates(
-        breached=[name for name, status in statuses.items() if status == "breach"] + list(gating_categories),
-        critical_lots=_number(sums, "lots_with_critical"),
-        zeros=[name for name, found in points.items() if found == 0],
-        low_coverage=low_coverage,
+        breached=[*found.breached, *gating_categories],
+        critical_lots=found.critical_lots,
+        zeros=[name for name, number in points.items() if number == 0],
+        low_coverage=found.low_coverage,
     )
     weights = {"defect": policy.defect_weight, "otif": policy.otif_weight, "loss": policy.loss_weight}
     card = grading.weigh(
-        points, {name: weight for name, weight in weights.items() if statuses[name] != "not_applicable"}, hits,
-        required=REQUIRED,
+        points, grading.applicable(weights, values), hits, required=REQUIRED,
         bands={grading.FAILING: 0, grading.PASSING: policy.passing_from, grading.GOOD: policy.good_from,
                grading.EXCELLENT: policy.excellent_from},
     )  # fmt: skip
-    return Verdict(defect, otif, losses, worst, statuses, coverage, weighted, points, weights, card)
+    return Graded(points, weights, card)
 
 
 def judge(
@@ -192,8 +218,9 @@ def judge(
     gating_categories: Sequence[str] = (),
     evidence_on: dict[str, datetime.date | None] | None = None,
 ) -> Judged:
-    """What `decide` finds, in the form that is stored."""
-    found = decide(sums, policy, category, alpha, supplied, gating_categories)
+    """What `measure` and `grade` find, in the form that is stored."""
+    found = measure(sums, policy, category, alpha, supplied)
+    graded = grade(found, policy, gating_categories)
     lots = _number(sums, "lots")
     delivery = measures.delivery(
         measures.DeliverySums(
@@ -216,7 +243,7 @@ def judge(
         "defect": {
             **_measured(found.defect), **_texts(policy.defect_thresholds(category)),
             "num": found.defect.bad, "den": found.defect.total, "lots": lots,
-            "lots_rejected": _number(sums, "lots_rejected"), "lots_with_critical": _number(sums, "lots_with_critical"),
+            "lots_rejected": _number(sums, "lots_rejected"), "lots_with_critical": found.critical_lots,
             "coverage": exact(found.coverage), "lot_weighted": exact(ratio(_amount(sums, "sum_rate"), lots) if lots else None),
             "quantity_weighted": exact(found.weighted), "deff": exact(found.defect.deff),
             "first": sums["first"], "last": sums["last"], "applicable": True,
@@ -230,21 +257,21 @@ def judge(
         },
         "loss": {
             "status": found.statuses["loss"], "applicable": found.statuses["loss"] != "not_applicable",
-            "sufficient": found.worst is not None and found.losses[found.worst].sufficient,
+            "sufficient": found.loss is not None and found.loss.sufficient,
             **_texts(policy.loss_thresholds()), **worst, "orders": sum(int(row["orders"]) for row in sums["money"]),
             "lower": None, "upper": None, "p_value": None, "flags": ["negative_loss"] if is_negative else [],
             "currencies": rows, "first": sums["first"], "last": sums["last"],
         },
     }  # fmt: skip
-    card = found.card
+    card = graded.card
     parts = {part.metric: part for part in card.parts}
-    for name, measure in stored.items():
-        points = found.points.get(name)
-        measure["weight"] = found.weights[name]
-        measure["points"] = exact(half_up(points, 2)) if points is not None else None
-        measure["points_exact"] = str(points) if points is not None else None
-        measure["share"] = exact(parts[name].weight) if name in parts else None
-        measure["adds"] = format(parts[name].shown, "f") if name in parts else None
+    for name, row in stored.items():
+        points = graded.points.get(name)
+        row["weight"] = graded.weights[name]
+        row["points"] = exact(half_up(points, 2)) if points is not None else None
+        row["points_exact"] = str(points) if points is not None else None
+        row["share"] = exact(parts[name].weight) if name in parts else None
+        row["adds"] = format(parts[name].shown, "f") if name in parts else None
     return Judged(
         sums=sums, measures=stored, gates=[{"label": gate.label, "cap": gate.cap} for gate in card.gates], flags=[],
         score=card.score, ungated=card.ungated or "", raw=card.raw, gated=card.gated,

@@ -1,11 +1,6 @@
-"""The pure model of the daily sums: which buckets a change touches, and what a bucket holds (ROL-1 to ROL-4).
+"""Exact numbers, and the sums of lots (ROL-2). Of whole buckets the database keeps them (`production.rollups`)."""
 
-The database keeps the same sums by triggers and SQL; this model is the reference that both are tested against.
-"""
-
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import TypeAlias
@@ -13,7 +8,6 @@ from typing import TypeAlias
 from production.errors import BadInput
 
 Number: TypeAlias = int | Decimal | Fraction
-Bucket: TypeAlias = tuple[Hashable, date]
 
 SUMMAND_PLACES = 12
 
@@ -50,21 +44,6 @@ def to_decimal(value: Number) -> Decimal:
 
 
 @dataclass(frozen=True, slots=True)
-class LotCount:
-    """One inspected lot: its row id, its bucket (factory and whatever else splits it, local day), and its counts."""
-
-    id: Hashable
-    factory: Hashable
-    day: date
-    inspected: int
-    defective: int
-
-    @property
-    def bucket(self) -> Bucket:
-        return (self.factory, self.day)
-
-
-@dataclass(frozen=True, slots=True)
 class LotSums:
     """The sums of one bucket. `s2` is the sum of defective squared / inspected, each summand rounded to 12 places."""
 
@@ -82,68 +61,9 @@ class LotSums:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
-    row: LotCount
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """Replace named fields of one row; `changes` maps field name to new value."""
-
-    id: Hashable
-    changes: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    id: Hashable
-
-
-Operation: TypeAlias = Insert | Update | Delete
-
-
 def lot_sums(defective: int, inspected: int) -> LotSums:
     """The sums of a single lot; impossible counts raise BadInput (DEF-3)."""
     if inspected < 0 or defective < 0 or defective > inspected:
         raise BadInput(f"{defective} defective of {inspected} inspected is impossible.", "defective")
     square = Fraction(defective**2, inspected) if inspected else Fraction(0)
     return LotSums(1, inspected, defective, half_up(square, SUMMAND_PLACES))
-
-
-def bucket_sums(rows: Iterable[LotCount]) -> dict[Bucket, LotSums]:
-    """All buckets from the source rows; a bucket without rows does not exist (ROL-3)."""
-    sums: dict[Bucket, LotSums] = {}
-    for row in rows:
-        sums[row.bucket] = sums.get(row.bucket, LotSums()) + lot_sums(row.defective, row.inspected)
-    return sums
-
-
-def rebuild(
-    sums: Mapping[Bucket, LotSums], rows: Iterable[LotCount], touched: Iterable[Bucket]
-) -> dict[Bucket, LotSums]:
-    """Recompute the touched buckets whole from the rows and replace them; a replay changes nothing (ROL-2, ROL-3)."""
-    wanted = set(touched)
-    fresh = bucket_sums(row for row in rows if row.bucket in wanted)
-    return {bucket: kept for bucket, kept in sums.items() if bucket not in wanted} | fresh
-
-
-def apply(rows: Iterable[LotCount], operations: Iterable[Operation]) -> tuple[list[LotCount], set[Bucket]]:
-    """Carry out the operations in order; returns the rows left and every old and new bucket they touched (ROL-1).
-
-    Raises BadInput for an insert of a known id, or an update or delete of an unknown one.
-    """
-    table = {row.id: row for row in rows}
-    touched: set[Bucket] = set()
-    for operation in operations:
-        row_id = operation.row.id if isinstance(operation, Insert) else operation.id
-        if isinstance(operation, Insert) == (row_id in table):
-            raise BadInput(f"Row {row_id} {'exists already' if row_id in table else 'does not exist'}.", "id")
-        if not isinstance(operation, Insert):
-            touched.add(table[row_id].bucket)
-        if isinstance(operation, Delete):
-            del table[row_id]
-            continue
-        table[row_id] = operation.row if isinstance(operation, Insert) else replace(table[row_id], **operation.changes)  # type: ignore[arg-type]
-        touched.add(table[row_id].bucket)
-    return list(table.values()), touched

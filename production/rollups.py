@@ -24,10 +24,12 @@ Bucket = tuple[int, int, datetime.date]
 
 @dataclass
 class Rebuilt:
-    """What one run did: how many marks it took, and of which factories it wrote sums, with their first day."""
+    """What one run did: how many marks it took, the buckets it wrote of each family (all of them where it is `whole`), and
+    the first day on which each factory's sums may be other ones."""
 
     marks: int = 0
     whole: bool = False
+    buckets: dict[str, set[Bucket]] = field(default_factory=lambda: defaultdict(set))
     first_on: dict[int, datetime.date] = field(default_factory=dict)
 
 
@@ -171,13 +173,12 @@ def rebuild() -> Rebuilt:
         subjects: dict[str, Any] = {
             "lines": sorted(lines), "lots": seen["lot"], "materials": sorted(materials), "as_of": NEVER,
         }  # fmt: skip
-        buckets: dict[str, set[Bucket]] = defaultdict(set)
         written: set[int] = set()
         for table in TABLES:
             if subjects["materials" if "materials" in table.matches else "lines"] or subjects["lots"]:
-                written |= _rewrite(cursor, table, subjects, buckets)
-        _rewrite_buckets(cursor, buckets)
-        for factory, _, day in set().union(*buckets.values()):
+                written |= _rewrite(cursor, table, subjects, done.buckets)
+        _rewrite_buckets(cursor, done.buckets)
+        for factory, _, day in set().union(*done.buckets.values()):
             done.first_on[factory] = min(day, done.first_on.get(factory, day))
         if written:
             firsts = {"factories": list(done.first_on), "first": list(done.first_on.values())}

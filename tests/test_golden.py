@@ -16,12 +16,14 @@ from pathlib import Path
 import pytest
 
 from assessments import control, grading, intervals, measures, windows
-from production import duedates, quantiles, reconcile, rollup_sums, sampling, schedule
+from production import duedates, quantiles, reconcile, sampling, schedule
 from production.errors import BadInput
+from tests.buckets import Buckets
 
 OWN_CASES = Path(__file__).parent / "golden" / "metrics.json"
 CASES = json.loads(Path(os.environ.get("GOLDEN_CASES") or OWN_CASES).read_text(encoding="utf-8"), parse_float=Decimal)
 DEFAULT_TOLERANCE = Decimal("1e-9")
+IN_THE_DATABASE = "ROL-1..ROL-4"
 
 RULES: dict[str, Callable[[dict], dict]] = {}
 
@@ -36,7 +38,11 @@ def rule(*labels):
     return register
 
 
-@pytest.mark.parametrize("case", CASES["cases"], ids=lambda case: case["id"])
+def as_parameter(case):
+    return pytest.param(case, id=case["id"], marks=[pytest.mark.django_db] if case["rule"] == IN_THE_DATABASE else [])
+
+
+@pytest.mark.parametrize("case", [as_parameter(case) for case in CASES["cases"]])
 def test_rule_gives_what_the_example_says(case):
     if case["rule"] not in RULES:
         pytest.fail(f"rule not built: {case['rule']}", pytrace=False)
@@ -373,10 +379,12 @@ def points(inputs):
 @rule("SCO-2..SCO-5")
 def scorecard(inputs):
     words = (None, grading.NOT_APPLICABLE, grading.INSUFFICIENT)
-    result = grading.scorecard(
-        values={name: value if value in words else number(value) for name, value in inputs["values"].items()},
-        marks={name: marks(row) for name, row in inputs["policy"].items()},
-        weights={name: number(weight) for name, weight in inputs["weights"].items()},
+    weights = {name: number(weight) for name, weight in inputs["weights"].items()}
+    given = {name: inputs["values"].get(name) for name in weights}
+    values = {name: value if value in words else number(value) for name, value in given.items()}
+    result = grading.weigh(
+        grading.scored(values, {name: marks(row) for name, row in inputs["policy"].items()}),
+        grading.applicable(weights, values),
         hits=[grading.Gate(label, cap) for label, cap in inputs.get("gates") or ()],
         **({"required": inputs["required"]} if "required" in inputs else {}),
     )
@@ -442,7 +450,13 @@ def scope(words):
 
 @rule("SCO-9")
 def carried(inputs):
-    series = grading.publish_series(inputs["previous_published"], inputs["evaluations"], **numbers(inputs, "carry_max"))
+    last, series = grading.Publication(inputs["previous_published"]), []
+    for raw in inputs["evaluations"]:
+        if raw == grading.INSUFFICIENT_DATA:
+            last = grading.carry(last.published, last.carries, **numbers(inputs, "carry_max"))
+        else:
+            last = grading.publish(None, raw, score=0)
+        series.append(last)
     return {"published": [step.published for step in series], "carried": [step.carried for step in series]}
 
 
@@ -554,39 +568,17 @@ def back_test(inputs):
 # Daily sums
 
 
-def lot_count(row):
-    counts = numbers(row, "inspected", "defective")
-    return rollup_sums.LotCount(id=row["id"], factory=row["factory"], day=day(row["day"]), **counts)
-
-
-def operation(row):
-    if row["op"] == "insert":
-        return rollup_sums.Insert(lot_count(row["row"]))
-    if row["op"] == "delete":
-        return rollup_sums.Delete(row["id"])
-    changes = {name: day(value) if name == "day" else value for name, value in row["set"].items()}
-    return rollup_sums.Update(row["id"], changes)
-
-
-def bucket_name(bucket):
-    return f"{bucket[0]}|{bucket[1]}"
-
-
-def shown(sums):
-    names = ("lots", "inspected", "defective", "s2")
-    return {bucket_name(bucket): fields(each, *names) for bucket, each in sums.items()}
-
-
-@rule("ROL-1..ROL-4")
+@rule(IN_THE_DATABASE)
 def daily_sums(inputs):
-    rows = [lot_count(row) for row in inputs["events"]]
-    before = rollup_sums.bucket_sums(rows)
-    left, touched = rollup_sums.apply(rows, [operation(row) for row in inputs["operations"]])
-    return {
-        "rollup_before": shown(before),
-        "dirty": {bucket_name(bucket) for bucket in touched},
-        "rollup_after": shown(rollup_sums.rebuild(before, left, touched)),
-    }
+    buckets = Buckets()
+    for event in inputs["events"]:
+        buckets.insert(event)
+    buckets.rebuilt()
+    before, dirty = buckets.shown(), set()
+    for operation in inputs["operations"]:
+        buckets.carry_out(operation)
+        dirty |= buckets.rebuilt()
+    return {"rollup_before": before, "dirty": dirty, "rollup_after": buckets.shown()}
 
 
 @rule("ROL-5")

@@ -15,7 +15,7 @@ from assessments.judgement import digest, judge, sums_of
 from assessments.models import Policy
 from assessments.publication import publication
 from assessments.window_sums import COUNTS, Asked, Found
-from production import duedates, reconcile, rollup_sums
+from production import duedates, reconcile
 from production.errors import BadInput
 
 FIRST = date(2026, 3, 1)
@@ -69,90 +69,6 @@ def lines(draw):
         single_delivery=draw(st.booleans()),
     )
     return line, terms
-
-
-@st.composite
-def lot_histories(draw):
-    """Source rows and a sequence of inserts, updates, moves and deletes that fit them."""
-    ids = iter(range(1000))
-
-    def row():
-        bad, total = draw(counts(largest=300))
-        factory = draw(st.integers(1, 3))
-        return rollup_sums.LotCount(next(ids), factory, FIRST + timedelta(days=draw(st.integers(0, 3))), total, bad)
-
-    rows = [row() for _ in range(draw(st.integers(0, 5)))]
-    alive = [each.id for each in rows]
-    operations: list[rollup_sums.Operation] = []
-    for _ in range(draw(st.integers(0, 12))):
-        kind = draw(st.sampled_from(["insert", "recount", "move", "delete"]))
-        if kind == "insert" or not alive:
-            operations.append(rollup_sums.Insert(row()))
-            alive.append(operations[-1].row.id)
-        elif kind == "delete":
-            operations.append(rollup_sums.Delete(alive.pop(draw(st.integers(0, len(alive) - 1)))))
-        else:
-            bad, total = draw(counts(largest=300))
-            changes = {"inspected": total, "defective": bad}
-            if kind == "move":
-                changes = {"factory": draw(st.integers(1, 3)), "day": FIRST + timedelta(days=draw(st.integers(0, 3)))}
-            operations.append(rollup_sums.Update(draw(st.sampled_from(alive)), changes))
-    return rows, operations
-
-
-def total(sums):
-    return sum(sums.values(), rollup_sums.LotSums())
-
-
-# Daily sums
-
-
-@for_any(lot_histories())
-def test_rebuilding_touched_buckets_equals_counting_everything_anew(history):
-    rows, operations = history
-    left, touched = rollup_sums.apply(rows, operations)
-    rebuilt = rollup_sums.rebuild(rollup_sums.bucket_sums(rows), left, touched)
-    assert rebuilt == rollup_sums.bucket_sums(left)
-    assert rollup_sums.rebuild(rebuilt, left, touched) == rebuilt, "a replay must change nothing"
-
-
-@for_any(lot_histories(), st.randoms())
-def test_the_order_of_rows_does_not_matter(history, random):
-    rows, _ = history
-    mixed = list(rows)
-    random.shuffle(mixed)
-    assert rollup_sums.bucket_sums(mixed) == rollup_sums.bucket_sums(rows)
-
-
-@for_any(lot_histories())
-def test_changes_to_different_rows_may_come_in_any_order(history):
-    rows, operations = history
-    seen = [step.row.id if isinstance(step, rollup_sums.Insert) else step.id for step in operations]
-    assume(len(set(seen)) == len(seen))
-    forward, touched = rollup_sums.apply(rows, operations)
-    backward, touched_backward = rollup_sums.apply(rows, operations[::-1])
-    assert touched == touched_backward
-    assert rollup_sums.bucket_sums(forward) == rollup_sums.bucket_sums(backward)
-
-
-@for_any(lot_histories(), st.integers(0, 3))
-def test_a_window_is_the_sum_of_its_halves(history, cut):
-    sums = rollup_sums.bucket_sums(history[0])
-    middle = FIRST + timedelta(days=cut)
-    before = {bucket: each for bucket, each in sums.items() if bucket[1] <= middle}
-    after = {bucket: each for bucket, each in sums.items() if bucket[1] > middle}
-    assert total(before) + total(after) == total(sums)
-
-
-@for_any(lot_histories(), st.integers(1, 3), st.integers(0, 3))
-def test_moving_rows_keeps_the_grand_total_and_deleting_all_leaves_nothing(history, factory, ahead):
-    rows, _ = history
-    changes = {"factory": factory, "day": FIRST + timedelta(days=ahead)}
-    moved, touched = rollup_sums.apply(rows, [rollup_sums.Update(row.id, changes) for row in rows])
-    sums = rollup_sums.bucket_sums(rows)
-    assert total(rollup_sums.rebuild(sums, moved, touched)) == total(sums)
-    left, touched = rollup_sums.apply(rows, [rollup_sums.Delete(row.id) for row in rows])
-    assert rollup_sums.rebuild(sums, left, touched) == {}
 
 
 # Delivery
@@ -299,7 +215,7 @@ def test_points_are_continuous_and_60_at_the_limit(marks):
 def test_the_parts_shown_add_up_to_the_score_shown(values, data):
     weights = {metric: data.draw(st.integers(1, 100)) for metric in values}
     marks = {metric: grading.Marks(Decimal("0.01"), Decimal("0.3"), Decimal("0.9")) for metric in values}
-    card = grading.scorecard(values, marks, weights, required=())
+    card = grading.weigh(grading.scored(values, marks), grading.applicable(weights, values), required=())
     assert sum(part.shown for part in card.parts) == card.score
     for part in card.parts:
         assert abs(part.weight * part.points - Fraction(part.shown)) < Fraction(1, 100)

@@ -1,6 +1,7 @@
 """The daily sums always equal what the source rows say."""
 
 import datetime
+import functools
 import random
 import threading
 import time
@@ -9,9 +10,10 @@ from unittest import mock
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from assessments.window_sums import Asked, Sums
 from factories.models import CalendarException, WorkingCalendar
 from production import rollup_checks, rollups
 from production.models import (
@@ -34,6 +36,7 @@ from production.models import (
     Touched,
 )
 from tests import make
+from tests.buckets import Buckets
 
 MOMENT = datetime.datetime(2026, 4, 1, 9, tzinfo=datetime.UTC)
 DERIVED = [LineOutcome, DeliveryOutcome, LotOutcome, MaterialOutcome, FactoryDay]
@@ -259,6 +262,134 @@ def test_sums_equal_a_full_recompute_after_any_sequence_of_changes():
             transaction.set_rollback(True)
 
     holds()
+
+
+@st.composite
+def lot_histories(draw):
+    """Inspected lots and a sequence of inserts, corrections, moves and deletes that fit them."""
+    days = st.integers(1, 4).map(lambda day: f"2026-03-{day:02}")
+    totals = st.integers(1, 300)
+
+    def counted():
+        inspected = draw(totals)
+        return {"inspected": inspected, "defective": draw(st.integers(0, inspected))}
+
+    def event(id):
+        return {"id": id, "factory": draw(st.integers(1, 3)), "day": draw(days)} | counted()
+
+    events = [event(id) for id in range(draw(st.integers(0, 4)))]
+    alive, operations = [each["id"] for each in events], []
+    for id in range(100, 100 + draw(st.integers(0, 8))):
+        kind = draw(st.sampled_from(["insert", "recount", "move", "delete"]))
+        if kind == "insert" or not alive:
+            operations.append({"op": "insert", "row": event(id)})
+            alive.append(id)
+        elif kind == "delete":
+            operations.append({"op": "delete", "id": alive.pop(draw(st.integers(0, len(alive) - 1)))})
+        else:
+            changes = {"factory": draw(st.integers(1, 3)), "day": draw(days)} if kind == "move" else counted()
+            operations.append({"op": "update", "id": draw(st.sampled_from(alive)), "set": changes})
+    return events, operations
+
+
+def for_any_lots(examples):
+    """Run a test on many drawn histories, the same ones each time; nothing of one is left for the next."""
+
+    def decorate(test):
+        @settings(
+            max_examples=examples,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        )
+        @given(lot_histories(), st.data())
+        def each(history, data):
+            with transaction.atomic():
+                test(*history, data)
+                transaction.set_rollback(True)
+
+        @pytest.mark.django_db
+        @functools.wraps(test)
+        def whole():
+            each()
+
+        del whole.__wrapped__  # what pytest is to fill in is nothing
+        return whole
+
+    return decorate
+
+
+def summed(events, operations=()):
+    """The daily sums after the operations, each worked out on its own."""
+    buckets = Buckets()
+    for event in events:
+        buckets.insert(event)
+    buckets.rebuilt()
+    for operation in operations:
+        buckets.carry_out(operation)
+        buckets.rebuilt()
+    shown = buckets.shown()
+    buckets.clear()
+    return shown
+
+
+def total(shown):
+    return [sum(sums[name] for sums in shown.values()) for name in ("lots", "inspected", "defective", "s2")]
+
+
+@for_any_lots(30)
+def test_the_order_in_which_lots_come_does_not_matter(events, operations, data):
+    assert summed(data.draw(st.permutations(events))) == summed(events)
+
+
+@for_any_lots(30)
+def test_changes_to_different_lots_may_come_in_any_order(events, operations, data):
+    ids = [step["row"]["id"] if step["op"] == "insert" else step["id"] for step in operations]
+    assume(len(set(ids)) == len(ids))
+    assert summed(events, operations[::-1]) == summed(events, operations)
+
+
+@for_any_lots(30)
+def test_changes_worked_out_together_give_what_they_give_one_by_one(events, operations, data):
+    one_by_one = summed(events, operations)
+    buckets = Buckets()
+    for event in events:
+        buckets.insert(event)
+    for operation in operations:
+        buckets.carry_out(operation)
+    buckets.rebuilt()
+    assert buckets.shown() == one_by_one
+    assert not buckets.rebuilt(), "a replay must change nothing"
+
+
+@for_any_lots(30)
+def test_moving_lots_keeps_the_grand_total_and_deleting_all_leaves_nothing(events, operations, data):
+    factory, on = data.draw(st.integers(1, 3)), f"2026-03-{data.draw(st.integers(1, 4)):02}"
+    moves = [{"op": "update", "id": event["id"], "set": {"factory": factory, "day": on}} for event in events]
+    moved = summed(events, moves)
+    assert total(moved) == total(summed(events))
+    assert set(moved) <= {f"{factory}|{on}"}
+    assert summed(events, [{"op": "delete", "id": event["id"]} for event in events]) == {}
+
+
+@for_any_lots(30)
+def test_a_window_is_the_sum_of_its_halves(events, operations, data):
+    """What judges a window asks the database for it as a whole."""
+    buckets = Buckets()
+    for event in events:
+        buckets.insert(event)
+    buckets.rebuilt()
+    first, cut, last = (datetime.date(2026, 3, day) for day in (1, data.draw(st.integers(1, 3)), 4))
+
+    def window(begin, end):
+        asked = [Asked(factory, None, begin, end, end) for factory in buckets.names]
+        sums = Sums(asked)
+        names = ("lots", "units_inspected", "units_major", "s2")
+        return [{name: sums.of(each).counts.get(name, 0) for name in names} for each in asked]
+
+    halves = zip(window(first, cut), window(cut + datetime.timedelta(days=1), last), strict=True)
+    assert window(first, last) == [{name: one[name] + other[name] for name in one} for one, other in halves]
 
 
 @pytest.mark.django_db

@@ -165,6 +165,7 @@ def defects(found: Besides, to_rows: Rows) -> Block:
             (_("Every unit weighs the same"), to_rows(rate(weighted.unit_weighted), "defect")),
             (_("Every lot weighs the same"), to_rows(rate(weighted.lot_weighted), "defect")),
             (_("By delivered quantity"), to_rows(rate(weighted.quantity_weighted), "defect")),
+            (_("How much the lots differ"), _spread(seen)),
             (_("Defective units per million"), to_rows(count(seen.ppm), "defect") if seen.ppm is not None else NONE),
         ]
         if seen.ppm is None:
@@ -176,6 +177,16 @@ def defects(found: Besides, to_rows: Rows) -> Block:
         notes.append(format_html(one, lot=lot, share=rate(weighted.dominance_share)))
     title = _("Defects, counted in other ways")
     return {"name": "defects", "title": title, "empty": not seen.units, "facts": facts, "notes": notes}
+
+
+def _spread(seen: besides.Defects) -> str:
+    if seen.deff is None:
+        return _("not told from fewer than five lots")
+    if seen.deff == 1:
+        return _("no more than by chance")
+    said = _("%(times)s times as much as by chance: %(units)s units tell as much as %(worth)s")
+    worth = count(int(seen.units / seen.deff))
+    return said % {"times": points(seen.deff, 1), "units": count(seen.units), "worth": worth}
 
 
 def censuses(found: Besides, evaluation: Evaluation) -> Block:
