@@ -9,7 +9,6 @@ import json
 import zoneinfo
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -57,19 +56,19 @@ Judgement = tuple[Subject, Policy, int, Judged]  # the int: days of the window
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One evaluation that was stored: its id, what was judged by which policy, and the row as it was stored, in JSON."""
+    """One evaluation that was stored: its id, what was judged by which policy, and the row as it was stored (`COLUMNS`)."""
 
     id: int
     subject: Subject
     policy: Policy
-    row: str
+    row: tuple[Any, ...]
 
     def evaluation(self) -> Evaluation:
         """As it would be read back."""
         whole = {"factory": self.subject.factory, "category": self.subject.category, "policy": self.policy}
-        row = json.loads(self.row)
-        values = {"as_of": self.subject.as_of, "score": Decimal(row["score"]) if row["score"] is not None else None}
-        return Evaluation(**row | values | whole, id=self.id)
+        columns = zip(COLUMNS.items(), self.row, strict=True)
+        read = {name: json.loads(value) if kind == "jsonb" else value for (name, kind), value in columns}
+        return Evaluation(**read | whole, id=self.id)
 
 
 class Policies:
@@ -296,7 +295,7 @@ def _store(subjects: Sequence[Subject], judgements: Iterable[Judgement]) -> list
     newest = _newest(subjects)
     months = [subject for subject in subjects if subject.kind == MONTH]
     before = published([subject.factory.pk for subject in months], [subject.as_of for subject in months])
-    new: dict[tuple[Any, ...], tuple[Subject, Policy, str]] = {}
+    new: dict[tuple[Any, ...], tuple[Subject, Policy, tuple[Any, ...]]] = {}
     for subject, policy, window_days, judged in judgements:
         kind, factory, category, as_of = subject.key
         fingerprint = digest(judged, policy.pk, str(kind), window_days)
@@ -311,15 +310,13 @@ def _store(subjects: Sequence[Subject], judgements: Iterable[Judgement]) -> list
                 earlier = before.setdefault(factory, {})
                 grade, carried = publication(judged, policy, latest(earlier, as_of))
                 earlier[as_of] = {"published_grade": grade, "raw_grade": judged.raw, "is_carried": carried}
-        row = {
-            "factory_id": factory, "category_id": category, "kind": str(kind), "as_of": as_of.isoformat(),
-            "revision": previous["revision"] + 1 if previous else 1, "policy_id": policy.pk, "window_days": window_days,
-            "is_extended": windows.EXTENDED_WINDOW in judged.flags, "sums": judged.sums, "measures": judged.measures,
-            "gates": judged.gates, "flags": judged.flags, "score": str(judged.score) if judged.score is not None else None,
-            "ungated_grade": judged.ungated, "raw_grade": judged.raw, "published_grade": grade, "is_carried": carried,
-            "evidence_on": judged.evidence_on, "digest": fingerprint, "code_version": CODE_VERSION,
-        }  # fmt: skip
-        new[subject.key] = subject, policy, json.dumps(row)
+        # In the order of COLUMNS.
+        row = (
+            factory, category, str(kind), as_of, previous["revision"] + 1 if previous else 1, policy.pk, window_days,
+            windows.EXTENDED_WINDOW in judged.flags, *map(json.dumps, (judged.sums, judged.measures, judged.gates, judged.flags)),
+            judged.score, judged.ungated, judged.raw, grade, carried, json.dumps(judged.evidence_on), fingerprint, CODE_VERSION,
+        )  # fmt: skip
+        new[subject.key] = subject, policy, row
     return [Made(id, *new[tuple(key)]) for id, *key in _insert([row for _, _, row in new.values()])]
 
 
@@ -374,21 +371,25 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def _insert(rows: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Stores evaluations, told in JSON, in one statement; (id, kind, factory, category, day) of each.
+STORE = (
+    "INSERT INTO assessments_evaluation ({names}) SELECT {values} FROM unnest({arrays}) AS rows ({names}) "
+    "ON CONFLICT DO NOTHING RETURNING id, kind, factory_id, category_id, as_of"
+).format(
+    names=", ".join(COLUMNS),
+    values=", ".join(f"{name}::jsonb" if kind == "jsonb" else name for name, kind in COLUMNS.items()),
+    arrays=", ".join("%s::text[]" if kind == "jsonb" else f"%s::{kind}[]" for kind in COLUMNS.values()),
+)
+
+
+def _insert(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Stores evaluations in one statement; (id, kind, factory, category, day) of each.
 
     One that another run stored meanwhile is left out.
     """
     if not rows:
         return []
-    names = ", ".join(COLUMNS)
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO assessments_evaluation ({names}) SELECT {names} FROM jsonb_to_recordset(%s::jsonb) AS rows ("
-            + ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
-            + ") ON CONFLICT DO NOTHING RETURNING id, kind, factory_id, category_id, as_of",
-            [f"[{','.join(rows)}]"],
-        )
+        cursor.execute(STORE, [list(column) for column in zip(*rows, strict=True)])
         return list(cursor.fetchall())
 
 

@@ -157,6 +157,20 @@ def test_defects_are_shown_with_minor_ones_and_in_three_weightings(client, facto
     assert re.search(rf'<a href="/inspections/{big.code}/">[^<]*</a> holds 75.76% of', shown.content.decode())
 
 
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ([16, 0, 0, 0, 0], "16.7 times as much as by chance: 400 units tell as much as 24"),
+        ([3, 3, 3, 3, 4], "no more than by chance"),
+        ([16, 0, 0, 0], "not told from fewer than five lots"),
+    ],
+)
+def test_how_much_lots_differ_is_said_from_five_lots_on(client, factory, bad, said):
+    for major in bad:
+        lot(factory, 80, 1000, major=major)
+    assert f"How much the lots differ {said}" in told(page(client, judge(factory)))["defects"]
+
+
 def test_defects_per_million_are_shown_from_ten_thousand_units_on(client, factory):
     """37 of 12,500 are 2,960 per million."""
     lot(factory, 12_500, 20_000, major=37)

@@ -186,7 +186,7 @@ def _spread(seen: besides.Defects) -> str:
         return _("no more than by chance")
     said = _("%(times)s times as much as by chance: %(units)s units tell as much as %(worth)s")
     worth = count(int(seen.units / seen.deff))
-    return said % {"times": points(seen.deff, 1), "units": count(seen.units), "worth": worth}
+    return said % {"times": points(half_up(seen.deff, 1), 1), "units": count(seen.units), "worth": worth}
 
 
 def censuses(found: Besides, evaluation: Evaluation) -> Block:
