@@ -100,7 +100,7 @@ def counted(evaluation: Evaluation, measure: str, found: QuerySet, currency: str
     if not currency:
         currency = (evaluation.measures.get(measure) or {}).get("currency") or ""
     num, den = SUMS[measure](currency)
-    got = found.order_by().aggregate(every=Count("pk"), num=num, den=den, **parts)
+    got = found.order_by().aggregate(every=Count("*"), num=num, den=den, **parts)
     return Counted(
         got["every"],
         {part: got[part.replace("-", "_")] for part in PARTS[measure]},

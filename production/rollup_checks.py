@@ -22,7 +22,7 @@ def differences(factories: Iterable[int] | None = None) -> list[Difference]:
     from_source = " UNION ALL ".join(
         f"SELECT to_jsonb(b) FROM ({_fresh(family, narrowed)}) AS b" for family in SOURCE_OF
     )
-    stored = "SELECT to_jsonb(f) - 'id' FROM production_factoryday f"
+    stored = "SELECT to_jsonb(f) FROM production_factoryday f"
     stored += " WHERE factory_id = ANY(%(factories)s)" if narrowed else ""
     with connection.cursor() as cursor:
         if narrowed:
@@ -77,7 +77,7 @@ def _sums_unequal(family: str) -> str:
     columns = outcomes.bucket_columns(family)
     summed = f"SELECT to_jsonb(s) FROM ({outcomes.bucket_sums(family, rows)}) AS s ({columns})"
     stored = (
-        f"SELECT to_jsonb(f) - 'id' FROM production_factoryday f JOIN days d USING (factory_id, day) "
+        f"SELECT to_jsonb(f) FROM production_factoryday f JOIN days d USING (factory_id, day) "
         f"WHERE f.family = '{family}'"
     )
     return f"WITH days AS MATERIALIZED ({days}) {_unequal(stored, summed)}"

@@ -38,7 +38,7 @@ class Table:
     """One outcome table: how its rows are worked out, and by which day each family of sums files them."""
 
     name: str
-    key: str
+    key: str  # the columns of its primary key
     columns: str
     sql: Callable[[bool], str]
     days: dict[str, str]  # family -> column with the day
@@ -51,7 +51,7 @@ TABLES = [
         {"delivery": "limit_on", "cycle": "completed_on"}, "line_id = ANY(%(lines)s)",
     ),
     Table(
-        "production_deliveryoutcome", "delivery_id", outcomes.DELIVERY_COLUMNS, outcomes.delivery_outcomes,
+        "production_deliveryoutcome", "line_id, delivery_id", outcomes.DELIVERY_COLUMNS, outcomes.delivery_outcomes,
         {"coverage": "received_on"}, "line_id = ANY(%(lines)s)",
     ),
     Table(
@@ -94,13 +94,13 @@ UNION SELECT id FROM production_orderline WHERE calendar_id IN (
 def _rewriting(table: Table) -> Prepared:
     """Replaces the outcomes of the touched subjects; gives the buckets they were in and are in now."""
     values = [name.strip() for name in table.columns.split(",")]
-    sets = ", ".join(f"{name} = EXCLUDED.{name}" for name in values if name != table.key)
+    sets = ", ".join(f"{name} = EXCLUDED.{name}" for name in values if name not in table.key.split(", "))
     days = ", ".join(table.days.values())
     return Prepared(
         f"WITH fresh AS MATERIALIZED ({table.sql(True)}), "
         f"named ({table.columns}) AS (SELECT * FROM fresh), "
         f"old AS (SELECT {table.key}, factory_id, category_id, {days} FROM {table.name} WHERE {table.matches}), "
-        f"gone AS (DELETE FROM {table.name} WHERE {table.matches} AND {table.key} NOT IN (SELECT {table.key} FROM named)), "
+        f"gone AS (DELETE FROM {table.name} WHERE {table.matches} AND ({table.key}) NOT IN (SELECT {table.key} FROM named)), "
         f"new AS (INSERT INTO {table.name} ({table.columns}) SELECT * FROM named "
         f"ON CONFLICT ({table.key}) DO UPDATE SET {sets} RETURNING factory_id, category_id, {days}) "
         f"SELECT factory_id, category_id, {days} FROM old UNION SELECT factory_id, category_id, {days} FROM new",
