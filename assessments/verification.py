@@ -14,7 +14,7 @@ from assessments.judgement import CODE_VERSION, Judged, digest, judge
 from assessments.models import Breach, Evaluation, Policy
 from assessments.publication import latest, publication
 from factories.models import Factory
-from production import rollup_checks
+from production import material_checks, rollup_checks
 from production.errors import BadInput
 from production.models import PurchaseOrder
 
@@ -121,17 +121,18 @@ def verify_night(day: datetime.date) -> list[str]:
     """What the night checks: a sample of evaluations, and the outcomes and sums of some orders of one factory in turn.
 
     A factory with up to `ORDERS` orders is checked whole, of another one other orders each time (ROL-4). And how many
-    breaches are live.
+    breaches are live. The material of those orders is reconciled once more by the plain rule.
     """
     sampled = sample(day)
     problems = [str(difference) for difference in verify(sampled, {each.factory_id for each in sampled})] + miscounted()
     factories = list(Factory.objects.order_by("pk").values_list("pk", flat=True))
     if factories:
         turn, place = divmod(day.toordinal(), len(factories))
+        orders = _orders(factories[place], turn)
         problems += [
-            f"What is stored differs from its rows: {row[0]}"
-            for row in rollup_checks.differences_of_orders(_orders(factories[place], turn))
+            f"What is stored differs from its rows: {row[0]}" for row in rollup_checks.differences_of_orders(orders)
         ]
+        problems += material_checks.differences(orders)
     return problems
 
 

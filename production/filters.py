@@ -15,6 +15,7 @@ from factories.models import Factory
 from factories.widgets import LongSelect
 from production.codes import tidy
 from production.models import Inspection, LineOutcome, OrderLine, Product, PurchaseOrder, Site
+from production.supplies import overdue
 
 PAGE_SIZE = 50
 FAR = datetime.date(9999, 12, 31)
@@ -199,10 +200,10 @@ class InspectionFilters(DayRangeFilters):
 
 
 class OrderFilters(ListFilters):
-    OPEN, LATE, CLOSED, ALL = "open", "late", "closed", "all"
+    OPEN, LATE, CLOSED, UNRECONCILED, ALL = "open", "late", "closed", "unreconciled", "all"
     STATES = [
         (OPEN, gettext_lazy("Open")), (LATE, gettext_lazy("Late")), (CLOSED, gettext_lazy("Closed")),
-        (ALL, gettext_lazy("All")),
+        (UNRECONCILED, gettext_lazy("To reconcile")), (ALL, gettext_lazy("All")),
     ]  # fmt: skip
     state = forms.ChoiceField(choices=STATES, required=False)
 
@@ -211,15 +212,21 @@ class OrderFilters(ListFilters):
         return self.cleaned_data.get("state") or self.OPEN
 
     @property
+    def sorted_by(self) -> str:
+        """The day that comes first comes first; of the rest the newest order."""
+        return "last_receipt_on" if self.chosen_state == self.UNRECONCILED else "next_due" if self.waits else "id"
+
+    @property
     def waits(self) -> bool:
         """Whether the list shows orders that wait for goods: those are sorted by their next due day."""
         return self.chosen_state in (self.OPEN, self.LATE)
 
-    def apply(self, orders: QuerySet) -> QuerySet:
+    def apply(self, orders: QuerySet, today: datetime.date) -> QuerySet:
         """The orders of one state, with `next_due`, the due day of the open line that is due first.
 
         An order is open while a line waits for goods, or has not been judged yet; it is late when such a line is past
-        its last day on time at its site; it is closed when nothing more will come.
+        its last day on time at its site; it is closed when nothing more will come. It is to be reconciled when its goods
+        have come for more than 30 days, and nobody closed it (MAT-9); with `last_receipt_on`.
         """
         chosen = self.cleaned_data
         outcomes = LineOutcome.objects.filter(order=OuterRef("pk"), is_open=True)
@@ -229,6 +236,8 @@ class OrderFilters(ListFilters):
             rows = rows.filter(factory_id=chosen["factory"])
         if self.chosen_state == self.LATE:
             rows = rows.filter(Exists(outcomes.late()))
+        elif self.chosen_state == self.UNRECONCILED:
+            rows = overdue(rows, today)
         elif self.chosen_state != self.ALL:
             judged = LineOutcome.objects.filter(order=OuterRef("pk"))
             is_open = Q(Exists(outcomes)) | Q(~Exists(judged), closed_on__isnull=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -13,6 +14,7 @@ THEORETICAL = "theoretical"
 BASES = (NET_ISSUED, THEORETICAL)
 NOT_APPLICABLE = "not_applicable"
 MIN_ORDERS_CONFIRM = 2
+RECONCILE_DAYS = 30  # after the last receipt (MAT-9)
 
 # Units of measure as exact multiples of the base unit of their kind.
 UNITS: Mapping[str, tuple[str, Fraction]] = {
@@ -81,10 +83,21 @@ class Reconciliation:
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """What one order line needs of a material: the agreed quantity for a unit, the units received and those to come."""
+
+    per_unit: Number
+    received_units: Number
+    open_units: Number
+
+
+@dataclass(frozen=True, slots=True)
 class Projection:
     """The running figure of an open order: a warning, never a charge (MAT-9). `status`: ok, watch or not_applicable."""
 
     status: str
+    theoretical: Fraction | None = None
+    allowed: Fraction | None = None
     projected_loss: Fraction | None = None
     projected_rate: Fraction | None = None
     provisional: bool = True
@@ -134,11 +147,32 @@ def metres_of_fabric(kilograms: Number, gsm: Number, width_m: Number) -> Fractio
     return Fraction(kilograms) * 1000 / (Fraction(gsm) * Fraction(width_m))
 
 
-def consumption(per_unit: Number, accepted: int, rejected_material_fault: int = 0) -> Fraction:
+def conversion(unit: str, base_unit: str, gsm: Number | None = None, width_m: Number | None = None) -> Fraction:
+    """How many of `base_unit` one `unit` is, exactly (MAT-6).
+
+    A weight becomes a length by the grams per square metre and the width in metres of the lot. BadInput, naming the field,
+    where these are missing, are there though nothing asks for them, or nothing converts.
+    """
+    kinds = [UNITS.get(each, ("", Fraction(0)))[0] for each in (unit, base_unit)]
+    if kinds == ["mass", "length"]:
+        if gsm is None:
+            raise BadInput(
+                f"{unit} cannot be converted to {base_unit} without the grams per square metre of the lot.", "gsm"
+            )
+        if width_m is None:
+            raise BadInput(f"{unit} cannot be converted to {base_unit} without the width of the lot.", "width_m")
+        return convert(metres_of_fabric(convert(1, unit, "kg"), gsm, width_m), "m", base_unit)
+    if gsm is not None or width_m is not None:
+        said = "Only for a weight of a fabric that is counted by its length. Leave it empty."
+        raise BadInput(said, "width_m" if gsm is None else "gsm")
+    return convert(1, unit, base_unit)
+
+
+def consumption(per_unit: Number, accepted: Number, rejected_material_fault: Number = 0) -> Fraction:
     """Theoretical consumption C: quantity per unit x credited units, rejects by buyer's material included (MAT-2)."""
     if per_unit < 0 or accepted < 0 or rejected_material_fault < 0:
         raise BadInput("Consumption and units cannot be negative.", "accepted_units")
-    return Fraction(per_unit) * (accepted + rejected_material_fault)
+    return Fraction(per_unit) * (Fraction(accepted) + Fraction(rejected_material_fault))
 
 
 def net_issued(issued: Number, returned: Number, transfer_in: Number = 0, transfer_out: Number = 0) -> Fraction:
@@ -194,27 +228,38 @@ def settle(charge_exact: Number, fx_rate: Number, currency: str) -> Decimal:
     return half_up(Fraction(charge_exact) * Fraction(fx_rate), minor_unit(currency))
 
 
+def reconciliation_due_on(last_receipt_on: date) -> date:
+    """The last day on which an order is closed in time: 30 days after its last goods came (MAT-9)."""
+    return last_receipt_on + timedelta(days=RECONCILE_DAYS)
+
+
 def project(
     issued: Number,
     returned: Number,
-    per_unit: Number,
-    received_units: int,
-    open_units: int,
+    needs: Sequence[Need],
     allowance: Number,
     base: str = NET_ISSUED,
     transfer_in: Number = 0,
     transfer_out: Number = 0,
 ) -> Projection:
-    """What the loss will be if open units use what was agreed: watch above the allowance, never a charge (MAT-9)."""
+    """What the loss will be if open units use what was agreed: watch above the allowance, never a charge (MAT-9).
+
+    `needs` has one entry for each order line whose bill of materials names the material.
+    """
     net = net_issued(issued, returned, transfer_in, transfer_out)
-    theoretical = consumption(per_unit, received_units) + consumption(per_unit, open_units)
+    theoretical = Fraction(0)
+    for need in needs:
+        theoretical += consumption(need.per_unit, need.received_units) + consumption(need.per_unit, need.open_units)
     _check_terms(Fraction(allowance), base)
     if issued == 0 and transfer_in == 0:
         return Projection(status=NOT_APPLICABLE)
     whole = net if base == NET_ISSUED else theoretical
     loss = net - theoretical
+    allowed = Fraction(allowance) * whole
     return Projection(
-        status="watch" if loss > Fraction(allowance) * whole else "ok",
+        status="watch" if loss > allowed else "ok",
+        theoretical=theoretical,
+        allowed=allowed,
         projected_loss=loss,
         projected_rate=loss / whole if whole else None,
     )

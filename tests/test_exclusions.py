@@ -4,7 +4,7 @@ import datetime
 import threading
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -528,3 +528,58 @@ def test_the_pages_of_a_delivery_an_inspection_and_an_order_lead_to_the_form(cli
     assert "Counts in no rate: two people set it aside." in client.get(delivery.get_absolute_url()).content.decode()
     signed_in(client, make.user("inspector"))
     assert "/exclusions/new/" not in client.get(delivery.get_absolute_url()).content.decode()
+
+
+# For ever
+
+
+def one_in_each_state(people):
+    """One exclusion in each state, by what people do."""
+    waiting = exclusions.propose(make.line(), people["buyer"], "The forwarder was late")
+    approved = proposed_and_approved(make.line(), people)
+    declined = exclusions.decline(
+        exclusions.propose(make.line(), people["buyer"], "The forwarder was late"), people["manager"], DAY
+    )
+    withdrawn = exclusions.withdraw(exclusions.propose(make.line(), people["buyer"], "A mistake"), people["buyer"])
+    lifted = exclusions.lift(proposed_and_approved(make.line(), people), people["other"], DAY, "It was not late")
+    found = [waiting, approved, declined, withdrawn, lifted]
+    assert [one.state for one in found] == ["proposed", "approved", "declined", "withdrawn", "lifted"]
+    return found
+
+
+def refused(statement, law):
+    with pytest.raises(IntegrityError) as caught, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert caught.value.__cause__.diag.constraint_name == law, statement
+
+
+def test_plain_sql_deletes_no_exclusion_whatever_became_of_it(people):
+    for one in one_in_each_state(people):
+        refused(f"DELETE FROM production_exclusion WHERE id = {one.pk}", "exclusion_is_never_deleted")
+        with connection.cursor() as cursor:  # what an import that corrects may do else
+            cursor.execute("SELECT set_config('plumbline.correcting', 'on', TRUE)")
+            refused(f"DELETE FROM production_exclusion WHERE id = {one.pk}", "exclusion_is_never_deleted")
+            cursor.execute("SELECT set_config('plumbline.correcting', 'off', TRUE)")
+    assert Exclusion.objects.count() == 5
+
+
+def test_plain_sql_changes_nothing_of_what_was_decided_and_may_only_lift_it(people):
+    _waiting, approved, declined, withdrawn, lifted = one_in_each_state(people)
+    for one in (approved, declined, withdrawn, lifted):
+        for change in ("reason = 'another'", "evidence = 'another'", "proposed_at = now()"):
+            refused(f"UPDATE production_exclusion SET {change} WHERE id = {one.pk}", "exclusion_is_kept")
+    for one in (approved, declined, lifted):
+        for change in (
+            "decision_note = 'another'",
+            "decided_on = '2026-11-01'",
+            f"decided_by_id = {people['other'].pk}",
+        ):
+            refused(f"UPDATE production_exclusion SET {change} WHERE id = {one.pk}", "exclusion_is_kept")
+    refused(f"UPDATE production_exclusion SET lift_reason = 'another' WHERE id = {lifted.pk}", "exclusion_is_kept")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE production_exclusion SET state = 'lifted', lifted_by_id = %s, lifted_at = now(), lifted_on = %s, "
+            "lift_reason = 'It was not late' WHERE id = %s",
+            [people["other"].pk, DAY, approved.pk],
+        )
+        assert cursor.rowcount == 1

@@ -342,9 +342,11 @@ def reconciliation(inputs):
 
 @rule("MAT-9")
 def projection(inputs):
-    names = ("issued", "returned", "received_units", "open_units", "allowance", "transfer_in", "transfer_out")
-    given = {"returned": 0} | numbers(inputs, *names) | {"per_unit": number(inputs["bom_per_unit"])}
-    result = reconcile.project(**given, base=inputs.get("base") or reconcile.NET_ISSUED)
+    given = {"returned": 0} | numbers(inputs, "issued", "returned", "allowance", "transfer_in", "transfer_out")
+    line = reconcile.Need(
+        number(inputs["bom_per_unit"]), number(inputs["received_units"]), number(inputs["open_units"])
+    )
+    result = reconcile.project(**given, needs=[line], base=inputs.get("base") or reconcile.NET_ISSUED)
     return fields(result, "provisional", "projected_loss", "projected_rate", "status", "liable")
 
 

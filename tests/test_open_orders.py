@@ -7,7 +7,7 @@ import pytest
 
 from production import rollups
 from production.models import MaterialOutcome, OrderMaterial
-from production.reconcile import project
+from production.reconcile import Need, project
 from production.supplies import beyond_allowance, projected
 from tests import make
 
@@ -41,7 +41,7 @@ def supplied(issued, *, lines=((490, 300),), per_unit="2", returned=0, closed_on
 def test_the_projection_is_that_of_the_rule(issued, returned, allowance, base):
     found = supplied(issued, returned=returned, allowance=allowance, loss_base=base)
     row = projected(OrderMaterial.objects.all()).get()
-    rule = project(issued, returned, 2, 300, 190, Fraction(allowance), base)
+    rule = project(issued, returned, [Need(2, 300, 190)], Fraction(allowance), base)
     assert row.loss == rule.projected_loss
     assert beyond_allowance(OrderMaterial.objects.all()).exists() == (rule.status == "watch")
     assert row == found

@@ -26,7 +26,8 @@ from assessments.views.entrance import today
 from factories.models import Factory, WorkingDay
 from production.calendars import ending
 from production.judging import today_at
-from production.models import Delivery, FactoryDay, Inspection, LineOutcome, Lot, Site
+from production.models import Delivery, FactoryDay, Inspection, LineOutcome, Lot, PurchaseOrder, Site
+from production.supplies import overdue
 
 BREACHES, IN_HAND, LINES, DUE_SOON_DAYS, GAP_DAYS, DECISIONS = 6, 3, 8, 7, 2, 6
 
@@ -66,6 +67,7 @@ def manager(user: User) -> dict[str, Any]:
         "factory_count": len(standings),
         "disputes": disputes.waiting(user),
         "to_decide": exclusions.waiting(user),
+        "unreconciled": unreconciled(user),
         "breaches": breached["rows"],
         "breach_count": breached["count"],
         "in_hand": in_hand(user),
@@ -107,6 +109,7 @@ def buyer(user: User) -> dict[str, Any]:
     breached = breaches(user)
     return {
         "disputes": disputes.waiting(user),
+        "unreconciled": unreconciled(user),
         "late": lines(user, late=True),
         "due": lines(user, late=False),
         "breaches": breached["rows"],
@@ -207,6 +210,11 @@ def in_hand(user: User) -> list[dict[str, Any]]:
     """The breaches that somebody acknowledged last, with who has them."""
     found = Breach.objects.visible_to(user).filter(state=Breach.State.ACKNOWLEDGED).order_by("-acknowledged_at")
     return [breach_wording.row(breach) for breach in with_names(found)[:IN_HAND]]
+
+
+def unreconciled(user: User) -> int:
+    """Orders whose goods have all come for more than 30 days, with our material, that nobody closed (MAT-9)."""
+    return overdue(PurchaseOrder.objects.visible_to(user), today()).count()
 
 
 def lines(user: User, late: bool) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The form of the material store: what was given to a factory for an order, and what came back."""
 
+import re
+import unicodedata
 from decimal import Decimal
 
 from django import forms
@@ -13,10 +15,37 @@ from production.forms.orders import PastDayField, PriceField, today
 from production.lateness import is_published
 from production.models import Material, MaterialMovement, OrderMaterial, PurchaseOrder
 from production.placing import add_note
-from production.reconcile import UNITS, convert
+from production.reconcile import UNITS, conversion
 
 Kind = MaterialMovement.Kind
 TRANSFER = "transfer"
+LARGEST_FACTOR = 10**15  # times the largest quantity it still fits what the database computes with
+
+
+class MeasureField(forms.CharField):
+    """A measure of a lot above 0, written without groups of digits: 1.525 and 1,525 are the same width."""
+
+    def __init__(self, *, column, **kwargs):
+        field = MaterialMovement._meta.get_field(column)
+        self.places, self.below = field.decimal_places, 10 ** (field.max_digits - field.decimal_places)
+        super().__init__(max_length=20, required=False, **kwargs)
+        self.widget.attrs |= {"inputmode": "decimal", "autocomplete": "off", "class": "w-s"}
+
+    def clean(self, value):
+        text = unicodedata.normalize("NFKC", super().clean(value)).strip()
+        if not text:
+            return None
+        if not re.fullmatch(r"-?[0-9]+([.,][0-9]+)?", text):
+            words = _("“%(text)s” is not a number. Enter one such as 180 or 1.6.")
+            raise forms.ValidationError(words % {"text": text})
+        found = Decimal(text.replace(",", "."))
+        if found <= 0:
+            raise forms.ValidationError(_("Enter a number above 0."))
+        if -found.normalize().as_tuple().exponent > self.places:
+            raise forms.ValidationError(_("Enter at most %(count)s decimals.") % {"count": self.places})
+        if found >= self.below:
+            raise forms.ValidationError(_("That is too much. Check the number of digits."))
+        return found
 
 
 class MovementForm(forms.Form):
@@ -33,6 +62,11 @@ class MovementForm(forms.Form):
     material = forms.CharField(label=gettext_lazy("Material code"), max_length=60)
     quantity = forms.CharField(label=gettext_lazy("Quantity"), max_length=40)
     unit = forms.ChoiceField(label=gettext_lazy("Unit"), choices=[], required=False)
+    gsm = MeasureField(
+        label=gettext_lazy("Grams per square metre of the lot"), column="gsm",
+        help_text=gettext_lazy("Only for a weight of a fabric that is counted in metres: 300 kg at 180 g/m², 1.6 m wide."),
+    )  # fmt: skip
+    width_m = MeasureField(label=gettext_lazy("Width of the lot in metres"), column="width_m")
     moved_on = PastDayField(label=gettext_lazy("On"))
     unit_cost = PriceField(
         label=gettext_lazy("Cost of one base unit"), required=False,
@@ -62,7 +96,8 @@ class MovementForm(forms.Form):
         self.fields["material"].widget.attrs |= {"list": "materials", "autocomplete": "off", "class": "w-m"}
         self.fields["quantity"].widget.attrs |= {"inputmode": "decimal", "autocomplete": "off", "class": "w-s"}
         self.fields["unit"].widget.attrs["class"] = "w-s"
-        self.fields["document"].is_optional = True
+        for name in ("document", "gsm", "width_m"):
+            self.fields[name].is_optional = True
         if order.closed_on is None or not is_published(order.closed_on, today()):
             del self.fields["late_reason"]
         if not self.is_bound:
@@ -95,12 +130,21 @@ class MovementForm(forms.Form):
         return data
 
     def check_unit(self, data, material):
+        """The exact conversion to the material's own unit; a fabric's weight by the lot's own weight and width (MAT-6)."""
         data["unit"] = data.get("unit") or material.unit
+        if {"gsm", "width_m"} & set(self.errors):
+            return
         try:
-            data["factor"] = convert(1, data["unit"], material.unit)
-        except BadInput:
+            factor = data["factor"] = conversion(data["unit"], material.unit, data.get("gsm"), data.get("width_m"))
+        except BadInput as problem:
+            if problem.field in ("gsm", "width_m"):
+                self.add_error(problem.field, problem.message)
+                return
             words = _("%(unit)s cannot be converted to %(base)s, the unit of %(material)s.")
             self.add_error("unit", words % {"unit": data["unit"], "base": material.unit, "material": material.code})
+        else:
+            if max(factor.numerator, factor.denominator) > LARGEST_FACTOR:
+                self.add_error("gsm", _("Enter the weight and the width with fewer digits."))
 
     def check_transfer(self, data):
         number = (data.get("to_order") or "").strip()
@@ -123,7 +167,7 @@ class MovementForm(forms.Form):
         same = MaterialMovement.objects.filter(
             order_material__order=self.order, order_material__material=data["material"], kind=kind,
             moved_on=data["moved_on"], quantity_entered=data["quantity"], unit_entered=data["unit"],
-            document=data["document"],
+            gsm=data["gsm"], width_m=data["width_m"], document=data["document"],
         )  # fmt: skip
         if not data.get("again") and same.exists():
             self.add_error("again", _("The same movement is on record already. Tick that this is a second one."))
@@ -148,5 +192,6 @@ class MovementForm(forms.Form):
         return MaterialMovement.objects.create(
             factory_id=order.factory_id, order_material=supplied, kind=kind, moved_on=data["moved_on"],
             quantity_entered=data["quantity"], unit_entered=data["unit"], document=data["document"],
+            gsm=data["gsm"], width_m=data["width_m"],
             factor_numerator=data["factor"].numerator, factor_denominator=data["factor"].denominator, **costs,
         )  # fmt: skip

@@ -165,6 +165,16 @@ class Exclusion(models.Model):
                     "MESSAGE = 'What was proposed and decided stays as it is. Lift it, or propose anew.'; END IF; RETURN NULL;"
                 ),
             ),
+            # Nothing lifts this one, not even an import that corrects.
+            pgtrigger.Trigger(
+                name="exclusion_is_never_deleted",
+                when=pgtrigger.After,
+                operation=pgtrigger.Delete,
+                func=pgtrigger.Func(
+                    "RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = 'exclusion_is_never_deleted', "
+                    "MESSAGE = 'What was set aside, or was to be, is kept for ever. Lift it, or withdraw it.';"
+                ),
+            ),
         ]
 
     def __str__(self):

@@ -50,6 +50,9 @@ class MaterialMovement(models.Model):
         output_field=models.DecimalField(max_digits=38, decimal_places=12),
         db_persist=True,
     )  # fmt: skip
+    # Of the lot of fabric, where its weight was entered and its length is what counts; the conversion rests on them.
+    gsm = models.DecimalField("grams per square metre", max_digits=8, decimal_places=2, null=True, blank=True)
+    width_m = models.DecimalField("width in metres", max_digits=6, decimal_places=3, null=True, blank=True)
     unit_cost = models.DecimalField(
         max_digits=18, decimal_places=6, null=True, blank=True, help_text="Of one base unit, frozen at issue."
     )
@@ -80,6 +83,12 @@ class MaterialMovement(models.Model):
                 condition=Q(salvage_unit__gte=0),
                 name="salvage_not_negative",
                 violation_error_message="The salvage value cannot be negative.",
+            ),
+            models.CheckConstraint(
+                condition=Q(gsm__isnull=True, width_m__isnull=True)
+                | Q(gsm__isnull=False, width_m__isnull=False, gsm__gt=0, width_m__gt=0),
+                name="fabric_has_weight_and_width",
+                violation_error_message="The weight of a fabric is converted by its g/m² and its width, both above 0.",
             ),
             models.CheckConstraint(
                 condition=within_calendar("moved_on"),

@@ -215,6 +215,7 @@ def movement_new(request, factory, number):
             "issued_material_has_a_cost": "unit_cost",
             "salvage_not_negative": "salvage_unit",
             "conversion_is_positive": "unit",
+            "fabric_has_weight_and_width": "gsm",
         },
         template="production/movement_new.html",
         materials=sorted(offered, key=lambda material: material.code),

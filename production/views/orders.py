@@ -18,6 +18,7 @@ from production.forms.fields import refuse
 from production.forms.orders import ConfirmForm, LineForm, OrderForm, today
 from production.judging import standings, today_at, with_facts
 from production.models import Delivery, Inspection, OrderLine, Product, PurchaseOrder
+from production.reconcile import reconciliation_due_on
 from production.supplies import supplies_of
 from production.views.access import SeeOther, approves, order_writers_only, readers_only, sees_notes, sees_terms
 from production.wording import amount, day, days, days_late, money, short_day
@@ -30,8 +31,8 @@ PRODUCTS_OFFERED = 200
 def order_list(request):
     filters = OrderFilters(request.GET, request.user)
     orders = PurchaseOrder.objects.visible_to(request.user).select_related("factory")
-    found = filters.apply(orders)
-    page = page_of(found, request, key="next_due" if filters.waits else "id", newest_first=not filters.waits)
+    found = filters.apply(orders, today())
+    page = page_of(found, request, key=filters.sorted_by, newest_first=filters.sorted_by == "id")
     chips = [
         {"label": label, "url": addressed(request.GET, state=state), "is_chosen": state == filters.chosen_state}
         for state, label in OrderFilters.STATES
@@ -62,6 +63,9 @@ def _row(order, lines):
     waiting = [line for line in lines if hasattr(line, "outcome") and line.outcome.is_open and line.outcome.due_on]
     due = min((line.outcome.due_on for line in waiting), default=None)
     status, word = _state(order, lines, waiting)
+    if last := getattr(order, "last_receipt_on", None):
+        due = reconciliation_due_on(last)
+        status, word = "watch", _("To close since %(day)s") % {"day": short_day(due, today())}
     return {
         "order": order,
         "url": url_of(order),
