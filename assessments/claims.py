@@ -6,22 +6,25 @@ from fractions import Fraction
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 
 from assessments import messages
 from assessments.models import Claim, ClaimStep
 from assessments.workflow import BOSSES, OURS, Move, open_moves, table
 from production.errors import BadInput
-from production.models import MaterialMovement, MaterialOutcome
-from production.reconcile import minor_unit, settle
-from production.rollup_sums import half_up
+from production.models import MaterialOutcome
+from production.reconcile import Supply, minor_unit, reconcile, settle
+from production.rollup_sums import to_decimal
+from production.supplies import supply_of
 
 State = Claim.State
+ROUNDING = Fraction(1, 10**6)  # the stored sums round each step to twelve places
 
 
 MOVES = table(
     Move("send", frozenset({State.DRAFT, State.DISPUTED}), State.SENT, OURS),
-    Move("accept", frozenset({State.SENT, State.DISPUTED}), State.ACCEPTED, OURS | {"contact"}),
+    # The factory accepts by a click; what one of us writes down for it says who agreed, and how.
+    Move("accept", frozenset({State.SENT, State.DISPUTED}), State.ACCEPTED, OURS | {"contact"}, noted_by=OURS),
     Move("dispute", frozenset({State.SENT}), State.DISPUTED, frozenset({"contact"}), needs_note=True),
     Move(
         "waive",
@@ -40,34 +43,35 @@ def claimable() -> QuerySet[MaterialOutcome]:
     return (
         MaterialOutcome.objects.filter(excess__gt=0, charge__gt=0)
         .filter(~Exists(claimed))
-        .select_related("factory", "order", "order_material__material")
+        .select_related("factory", "order", "order_material__material", "order_material__order")
         .order_by("-closed_on", "-order_material_id")
     )
 
 
 def make(outcome: MaterialOutcome, user: Any, evidence: str = "") -> Claim:
     """A draft that freezes the reconciliation as it stands now. BadInput when nothing is to be paid."""
-    charge = half_up(outcome.charge, minor_unit(outcome.currency))
-    moved = movements(outcome)
-    if moved["issued"] + moved["taken_over"] - moved["returned"] - moved["passed_on"] != outcome.net_issued:
+    given = supply(outcome)
+    found = reconcile(given, minor_unit(outcome.currency))
+    stored = Fraction(outcome.net_issued), Fraction(outcome.charge)
+    if not found.applicable or found.net != stored[0] or abs(found.charge_exact - stored[1]) > ROUNDING:
         raise BadInput("Material moved a moment ago and is not worked out yet. Try again in a minute.", "evidence")
-    if outcome.excess <= 0 or charge <= 0:
+    if not found.liable or found.charge <= 0:
         raise BadInput("The loss is within the allowance: there is nothing to claim.", "charge")
     with transaction.atomic():
         claim = Claim.objects.create(
             factory_id=outcome.factory_id,
             order_material_id=outcome.order_material_id,
             closed_on=outcome.closed_on,
-            **moved,
-            net_issued=outcome.net_issued,
-            theoretical=outcome.theoretical,
-            loss=outcome.loss,
-            allowed=outcome.allowed,
-            excess=outcome.excess,
-            unit_cost=outcome.unit_cost,
-            charge_exact=outcome.charge,
+            **movements(given),
+            net_issued=to_decimal(found.net),
+            theoretical=given.theoretical,
+            loss=to_decimal(found.loss),
+            allowed=to_decimal(found.allowed),
+            excess=to_decimal(found.excess),
+            unit_cost=given.unit_cost,
+            charge_exact=to_decimal(found.charge_exact),
             currency=outcome.currency,
-            charge=charge,
+            charge=found.charge,
             evidence=evidence,
             created_by=user,
         )
@@ -75,20 +79,21 @@ def make(outcome: MaterialOutcome, user: Any, evidence: str = "") -> Claim:
         return claim
 
 
-def movements(outcome: MaterialOutcome) -> dict[str, Decimal]:
+def supply(outcome: MaterialOutcome) -> Supply:
+    """What the rule of the reconciliation takes: the movements, the terms and the costs of this material of the order."""
+    return supply_of(outcome.order_material, outcome.order_material.movements.all(), outcome.theoretical)
+
+
+def movements(given: Supply) -> dict[str, Any]:
     """What the net issued is made of, in base units, and the salvage value of one unit of scrap (MAT-1, MAT-5)."""
-    kinds = MaterialMovement.Kind
-    found = MaterialMovement.objects.filter(order_material=outcome.order_material_id).aggregate(
-        issued=Sum("quantity", filter=Q(kind=kinds.ISSUE)),
-        taken_over=Sum("quantity", filter=Q(kind=kinds.TRANSFER_IN)),
-        returned=Sum("quantity", filter=Q(kind=kinds.RETURN)),
-        passed_on=Sum("quantity", filter=Q(kind=kinds.TRANSFER_OUT)),
-        scrapped=Sum("quantity", filter=Q(kind=kinds.SCRAP)),
-        salvage=Sum(F("quantity") * F("salvage_unit"), filter=Q(kind=kinds.SCRAP)),
-    )
-    salvage, scrapped = found.pop("salvage"), found["scrapped"]
-    unit = half_up(Fraction(salvage) / Fraction(scrapped), 12) if scrapped else Decimal(0)
-    return {name: value or Decimal(0) for name, value in found.items()} | {"salvage_unit": unit}
+    return {
+        "issued": given.issued,
+        "taken_over": given.transfer_in,
+        "returned": given.returned,
+        "passed_on": given.transfer_out,
+        "scrapped": given.scrap_returned,
+        "salvage_unit": given.salvage_unit,
+    }
 
 
 def moves_for(claim: Claim, user: Any) -> list[Move]:
@@ -103,8 +108,8 @@ def move(claim: Claim, name: str, user: Any, note: str = "", **facts: Any) -> bo
     `settlement_currency` with its frozen `settlement_rate`: the unrounded charge is converted and rounded once (MAT-10).
     """
     wanted = MOVES[name]
-    if wanted.needs_note and not note.strip():
-        raise BadInput("Say why.", "note")
+    if wanted.must_say(user.role) and not note.strip():
+        raise BadInput("Say why." if wanted.needs_note else "Say who accepted it, and how.", "note")
     if name == "settle":
         facts = _settlement(claim, **facts)
     with transaction.atomic():

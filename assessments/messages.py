@@ -27,6 +27,7 @@ ACTION_WORDS = {
 }  # fmt: skip
 CLAIM_WORDS = {
     "send": "Claim", "accept": "Claim accepted", "dispute": "Claim disputed", "waive": "Claim waived", "settle": "Claim settled",
+    "evidence": "More evidence",
 }  # fmt: skip
 
 

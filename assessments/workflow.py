@@ -17,6 +17,11 @@ class Move:
     target: str
     roles: frozenset[str]
     needs_note: bool = False
+    noted_by: frozenset[str] = frozenset()  # the roles that need words where others do not
+
+    def must_say(self, role: str) -> bool:
+        """Does a person of this role have to write something?"""
+        return self.needs_note or role in self.noted_by
 
 
 def table(*moves: Move) -> dict[str, Move]:

@@ -19,6 +19,7 @@ env = environ.Env(
     ORGANISATION_TIME_ZONE=(str, "UTC"),
     SECURE_COOKIES=(bool, None),
     TRUSTED_PROXY_COUNT=(int, 0),
+    MEDIA_ROOT=(str, ""),
 )
 if (BASE_DIR / ".env").exists():
     env.read_env(BASE_DIR / ".env")
@@ -203,6 +204,10 @@ USE_THOUSAND_SEPARATOR = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "var" / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# What people attach. No address leads into it: a view hands a file out after it has asked who may read it.
+MEDIA_ROOT = env("MEDIA_ROOT") or BASE_DIR / "var" / "media"
+FILE_UPLOAD_PERMISSIONS = 0o640
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o750
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

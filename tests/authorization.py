@@ -186,6 +186,23 @@ class Side:
             evidence=self.text(), reference=self.text(), created_by=admin, **numbers,
         )  # fmt: skip
         ClaimStep.objects.create(claim=self.claim, what="sent", by=admin, note=self.text())
+        self.evidence = make.evidence(
+            claim=self.claim, name=f"{self.text()}.txt", content=self.text(), caption=self.text(), added_by=admin
+        )
+        another = make.order_material(order=self.closed)
+        self.draft = Claim.objects.create(
+            factory=self.factory,
+            order_material=another,
+            closed_on=day,
+            currency="USD",
+            charge=5,
+            created_by=admin,
+            **numbers,
+        )
+        self.noted = make.evidence(claim=self.draft, caption=self.text(), added_by=admin)
+        self.removed = make.evidence(
+            claim=self.draft, caption=self.text(), added_by=admin, removed_by=admin, removed_at=timezone.now()
+        )
         self.action = Action.objects.create(
             factory=self.factory, title=self.text(), ask=self.text(), due_on=judged.ago(-9), asked_by=admin
         )
@@ -237,6 +254,9 @@ class Side:
             "override": {"code": self.factory.code, "pk": self.override.pk},
             "grade": {"grade": "failing"},
             "claim": {"pk": self.claim.pk},
+            "evidence": {"pk": self.claim.pk, "evidence": self.evidence.pk},
+            "draft_evidence": {"pk": self.draft.pk, "evidence": self.noted.pk},
+            "removed_evidence": {"pk": self.draft.pk, "evidence": self.removed.pk},
             "dispute": {"pk": self.dispute.pk},
             "action": {"pk": self.action.pk},
             "action_move": {"pk": self.action.pk, "name": "answer"},

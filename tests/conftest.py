@@ -10,6 +10,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -41,6 +42,7 @@ os.environ |= {
     "ORGANISATION_TIME_ZONE": "UTC",
     "SECURE_COOKIES": "off",
     "TRUSTED_PROXY_COUNT": "0",
+    "MEDIA_ROOT": for_whole_run.enter_context(tempfile.TemporaryDirectory(prefix="media-")),
 }
 os.environ["TEST_SECRET_KEY"] = os.environ["SECRET_KEY"]  # the workers of pytest-xdist share it
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):

@@ -5,12 +5,17 @@ make.delivery(line=line, quantity=420, received_on=day("2026-11-21"))
 """
 
 import datetime
+import hashlib
 import itertools
 from decimal import Decimal
 
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
 from accounts.models import User
 from assessments.consequences import FIELDS
-from assessments.models import GradeConsequence, Policy
+from assessments.models import ClaimEvidence, GradeConsequence, Policy
+from assessments.models.claim_evidence import stored_name
 from factories.models import Category, Contact, Factory, Membership, Standing, StandingOverride, WorkingCalendar
 from production.models import (
     BillLine,
@@ -215,6 +220,22 @@ def dispute(**fields):
     fields.setdefault("reason", "The dock was closed that day")
     fields["raised_by"] = fields.get("raised_by") or user("contact", factory=subject.factory)
     return Dispute.objects.create(factory_id=subject.factory_id, **fields)
+
+
+def evidence(*, claim, content="", **fields):
+    """A note of a claim, or with `content` a file of it that lies where such files are kept."""
+    fields["added_by"] = fields.get("added_by") or user("buyer")
+    if content:
+        written = content.encode() if isinstance(content, str) else content
+        fields.setdefault("name", "note.txt")
+        fields.setdefault("content_type", "text/plain")
+        fields |= {
+            "size": len(written), "sha256": hashlib.sha256(written).hexdigest(),
+            "file": default_storage.save(stored_name(None, ""), ContentFile(written)),
+        }  # fmt: skip
+    else:
+        fields.setdefault("caption", "The rolls were weighed")
+    return ClaimEvidence.objects.create(claim=claim, **fields)
 
 
 def material(**fields):

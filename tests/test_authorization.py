@@ -57,6 +57,8 @@ def sent(rule, world):
         "delivery_take_back": {"reason": "wrong line"},
         "inspection_new": {"do": "save", "stage": "final", "source": "buyer", "inspected_on": today, "original": "no",
                            "units_inspected": "10", "verdict": "accepted", "note": "as agreed"},
+        "claim_move": {"note": "Ms Lan by telephone, today"},
+        "evidence_add": {"caption": "the weigh note is in the folder"},
         "action_new": {"title": "needle log", "due_on": today},
         "action_move": {"answer-note": "the log is at line 4"},
         "dispute_new": {"reason": "the dock was closed"},

@@ -4,12 +4,15 @@ import csv
 import io
 from decimal import Decimal
 
+import pgtrigger
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from openpyxl import load_workbook
 
 from assessments import claims
 from assessments.models import Claim, Watch
+from assessments.models.claims import FIGURES, FOLLOWS, SETTLEMENT
+from assessments.views import claim_lists
 from notifications.models import Message
 from production import rollups
 from production.errors import BadInput
@@ -145,7 +148,7 @@ def test_who_moves_it_second_changes_nothing(outcome, manager):
     claim = claims.make(outcome, manager)
     stale = Claim.objects.get()
     assert claims.move(claim, "send", manager)
-    assert claims.move(claim, "accept", manager)
+    assert claims.move(claim, "accept", manager, note="Ms Lan by telephone")
     assert not claims.move(stale, "send", manager)
     assert Claim.objects.get().state == "accepted"
 
@@ -210,8 +213,8 @@ def test_a_manager_makes_sends_and_settles_a_claim_on_the_pages(outcome, manager
     claim = Claim.objects.get()
     assert made.url == claim.get_absolute_url()
     assert client.post(f"/claims/new/{outcome.pk}/", {}).url == claim.get_absolute_url()
-    for name in ("send", "accept"):
-        assert client.post(f"/claims/{claim.code}/{name}/", {}).status_code == 302
+    assert client.post(f"/claims/{claim.code}/send/", {}).status_code == 302
+    assert client.post(f"/claims/{claim.code}/accept/", {"note": "Ms Lan by telephone"}).status_code == 302
     refused = client.post(f"/claims/{claim.code}/settle/", {"settled_by": "payment", "settled_on": "2026-12-01",
                                                              "settlement_currency": "CNY"})  # fmt: skip
     assert refused.status_code == 422
@@ -236,3 +239,195 @@ def test_an_inspector_and_an_officer_see_no_claims(outcome, manager, client):
     for role in ("inspector", "officer"):
         client.force_login(make.user(role))
         assert client.get("/claims/").status_code == 403
+
+
+# Who accepts
+
+
+@pytest.mark.django_db
+def test_one_of_us_who_accepts_for_the_factory_says_who_agreed_and_the_factory_accepts_by_a_click(
+    outcome, manager, client
+):
+    contact = make.user("contact", factory=outcome.factory)
+    claim = claims.make(outcome, manager)
+    claims.move(claim, "send", manager)
+    client.force_login(manager)
+    assert "Who accepted it, and how" in client.get(claim.get_absolute_url()).content.decode()
+    answer = client.post(f"/claims/{claim.code}/accept/", {"note": "  "})
+    assert answer.status_code == 422
+    assert "Say who accepted it, and how." in answer.content.decode()
+    with pytest.raises(BadInput, match="Say who accepted it, and how"):
+        claims.move(claim, "accept", make.user("buyer"))
+    assert Claim.objects.get().state == "sent"
+    client.force_login(contact)
+    assert "Who accepted it, and how" not in client.get(claim.get_absolute_url()).content.decode()
+    assert client.post(f"/claims/{claim.code}/accept/", {}).status_code == 302
+    assert Claim.objects.get().state == "accepted"
+
+
+# What the database holds
+
+
+def accepted(outcome, manager):
+    claim = claims.make(outcome, manager, "Weigh note 17")
+    claims.move(claim, "send", manager)
+    claims.move(claim, "accept", make.user("contact", factory=outcome.factory))
+    return claim
+
+
+def refused(statement):
+    with pytest.raises(IntegrityError) as caught, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+    diag = caught.value.__cause__.diag
+    assert diag.constraint_name == "claim_is_kept", statement
+    return diag.message_primary
+
+
+def run(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.rowcount
+
+
+CHANGES_OF_FIGURES = {
+    "closed_on": "'2026-01-01'", "issued": "issued + 1, net_issued = net_issued + 1", "taken_over": "1, issued = issued - 1",
+    "returned": "returned + 1, issued = issued + 1", "passed_on": "1, issued = issued + 1", "scrapped": "5", "salvage_unit": "1",
+    "net_issued": "net_issued + 1, issued = issued + 1", "theoretical": "1", "loss": "1", "allowed": "1", "excess": "1",
+    "unit_cost": "1", "charge_exact": "1", "currency": "'CNY'", "charge": "1", "evidence": "'another'",
+    "created_at": "now()", "created_by_id": "(SELECT max(id) FROM accounts_user)",
+    "factory_id": "(SELECT max(id) FROM factories_factory)",
+    "order_material_id": "(SELECT max(id) FROM production_ordermaterial)",
+}  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_plain_sql_changes_no_figure_of_a_claim_that_was_sent(outcome, manager):
+    assert set(CHANGES_OF_FIGURES) == set(FIGURES)
+    claim = claims.make(outcome, manager, "Weigh note 17")
+    make.order_material()
+    make.user()
+    run("UPDATE assessments_claim SET evidence = 'Weigh note 18'")  # a draft is still written
+    claims.move(claim, "send", manager)
+    for column, becomes in CHANGES_OF_FIGURES.items():
+        assert "stay as they were sent" in refused(f"UPDATE assessments_claim SET {column} = {becomes}")
+
+
+@pytest.mark.django_db
+def test_plain_sql_writes_a_settlement_once_and_only_with_the_settling(outcome, manager):
+    claim = accepted(outcome, manager)
+    settled = (
+        "settled_by = 'payment', settled_on = '2026-12-01', settlement_currency = 'CNY', settlement_rate = 7.1234, "
+    )
+    settled += "settlement_amount = 2724.70, reference = 'INV-9'"
+    assert "written once" in refused(f"UPDATE assessments_claim SET {settled}")
+    run(f"UPDATE assessments_claim SET {settled}, state = 'settled'")
+    for column in SETTLEMENT:
+        becomes = {"settled_on": "'2026-12-02'", "settled_by": "'set_off'", "settlement_currency": "'USD'"}.get(
+            column, "9"
+        )
+        assert "written once" in refused(f"UPDATE assessments_claim SET {column} = {becomes}")
+    claim.refresh_from_db()
+    assert claim.settlement_rate == Decimal("7.1234")
+
+
+@pytest.mark.django_db
+def test_plain_sql_moves_a_claim_only_along_the_steps_that_people_may_take(outcome, manager):
+    """The law and the moves of the product say the same, state by state."""
+    moves = {(source, move.target) for move in claims.MOVES.values() for source in move.sources}
+    assert {(state, after) for state, afters in FOLLOWS.items() for after in afters} == moves
+    how = "settled_by = 'payment', settled_on = '2026-12-01', settlement_amount = 1"
+    claim, tried = claims.make(outcome, manager), 0
+    for state in Claim.State.values:
+        with pgtrigger.ignore("assessments.Claim:claim_is_kept"):
+            run(f"UPDATE assessments_claim SET {how}, state = '{state}'" if state == "settled"
+                else f"UPDATE assessments_claim SET settled_by = '', settled_on = NULL, state = '{state}'")  # fmt: skip
+        for after in Claim.State.values:
+            write = f"UPDATE assessments_claim SET state = '{after}'"
+            write += f", {how}" if after == "settled" and state != "settled" else ""
+            if after == state:
+                continue
+            tried += 1
+            if (state, after) in moves:
+                with transaction.atomic():
+                    assert run(write) == 1
+                    transaction.set_rollback(True)
+            else:
+                assert "cannot take this step" in refused(write), (state, after)
+    assert (tried, Claim.objects.get().pk) == (30, claim.pk)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("statement", ["DELETE FROM assessments_claim", "DELETE FROM assessments_claimstep",
+                                       "UPDATE assessments_claimstep SET note = 'another'"])  # fmt: skip
+def test_plain_sql_deletes_neither_a_claim_that_was_sent_nor_what_happened_to_it(outcome, manager, statement):
+    claims.move(claims.make(outcome, manager), "send", manager)
+    if "step" not in statement:
+        assert "is kept" in refused(statement)
+        return
+    with pytest.raises(DatabaseError), transaction.atomic():
+        run(statement)
+
+
+# The lists
+
+
+@pytest.mark.django_db
+def test_the_list_and_its_totals_are_narrowed_by_factory_in_the_address(outcome, manager, client):
+    mine = claims.make(outcome, manager)
+    other = claims.make(lossy_order(make.factory(code="CN-002", name="Yiwu Toys"), currency="CNY"), manager)
+    client.force_login(manager)
+    page = client.get("/claims/?factory=VN-014")
+    assert [row["claim"].code for row in page.context["rows"]] == [mine.code]
+    assert [total["currency"] for total in page.context["totals"]] == ["USD"]
+    assert page.context["totals"][0]["url"] == "?factory=VN-014&state=made&currency=USD"
+    assert "factory=VN-014" in page.context["tabs"][1]["url"]
+    assert "Yiwu Toys" in page.content.decode(), "it is still offered"
+    rows = read_csv(client.get("/claims/?factory=CN-002&format=csv"))
+    assert [row["claim"] for row in rows] == [other.code]
+    assert len(client.get("/claims/?factory=XX-9").context["rows"]) == 2, "what is no choice narrows nothing"
+    client.force_login(make.user("contact", factory=outcome.factory))
+    assert "Yiwu Toys" not in client.get("/claims/?factory=CN-002").content.decode()
+
+
+@pytest.mark.django_db
+def test_what_nobody_has_claimed_has_a_list_of_its_own_with_every_row(manager, client, monkeypatch):
+    monkeypatch.setattr(claim_lists, "WAITING", 2)
+    monkeypatch.setattr(claim_lists, "PAGE", 3)
+    factory, other = make.factory(code="VN-014"), make.factory(code="JP-003")
+    for _ in range(4):
+        lossy_order(factory)
+    lossy_order(other, currency="JPY")
+    client.force_login(manager)
+    page = client.get("/claims/")
+    assert len(page.context["waiting"]) == 2
+    assert 'href="/claims/unclaimed/?">all 5 reconciliations</a>' in page.content.decode()
+    first, second = client.get("/claims/unclaimed/"), client.get("/claims/unclaimed/?page=2")
+    assert [len(each.context["rows"]) for each in (first, second)] == [3, 2]
+    assert [(total["currency"], total["count"], total["charge"]) for total in first.context["totals"]] == [
+        ("JPY", 1, "JPY 383"), ("USD", 4, "USD 1,530.00"),
+    ]  # fmt: skip
+    narrowed = client.get("/claims/unclaimed/?factory=JP-003")
+    assert [row["charge"] for row in narrowed.context["rows"]] == ["JPY 383"]
+    rows = read_csv(client.get("/claims/unclaimed/?currency=USD&format=csv"))
+    assert [(row["factory"], row["charge"]) for row in rows] == [("VN-014", "382.50")] * 4
+    assert client.get("/claims/unclaimed/?format=xlsx")["Content-Type"].endswith("sheet")
+    claims.make(MaterialOutcome.objects.get(factory=other), manager)
+    assert "Nothing to claim here" in client.get("/claims/unclaimed/?currency=JPY").content.decode()
+
+
+@pytest.mark.django_db
+def test_both_lists_ask_as_often_for_many_rows_as_for_one(manager, client, django_assert_num_queries):
+    def rows(count):
+        for _ in range(count):
+            claims.make(lossy_order(make.factory()), manager)
+            lossy_order(make.factory())
+
+    client.force_login(manager)
+    rows(1)
+    client.get("/claims/")
+    for count in (0, 4):
+        rows(count)
+        with django_assert_num_queries(8):
+            client.get("/claims/")
+        with django_assert_num_queries(6):
+            client.get("/claims/unclaimed/")

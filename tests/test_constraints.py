@@ -83,6 +83,10 @@ def claim(**fields):
     )  # fmt: skip
 
 
+def proof(**fields):
+    return make.evidence(**{"claim": claim(), "content": f"Weigh note {next(make.numbers)}"} | fields)
+
+
 def action(**fields):
     return Action.objects.create(
         **{"factory": make.factory(), "title": "Needle log", "due_on": make.day("2026-12-01"), "asked_by": make.user()} | fields
@@ -235,6 +239,9 @@ CHECKS = [
         "The unit conversion must be two whole numbers above 0."),
     Law("issued_material_has_a_cost", make.material_movement, [{"unit_cost": None}, {"unit_cost": -1}],
         "Issued material needs its unit cost: it is frozen now and used at order close."),
+    Law("fabric_has_weight_and_width", a_scrap,
+        [{"gsm": 180}, {"width_m": "1.6"}, {"gsm": 0, "width_m": "1.6"}, {"gsm": 180, "width_m": -1}],
+        "The weight of a fabric is converted by its g/m² and its width, both above 0."),
     Law("salvage_not_negative", a_scrap, [{"salvage_unit": "-0.01"}], "The salvage value cannot be negative."),
     Law("movement_within_calendar", a_scrap, outside("moved_on"), DAY),
     Law("defect_thresholds_in_order", policy, shares("defect")),
@@ -256,6 +263,10 @@ CHECKS = [
     Law("claim_is_for_an_excess", claim, [{"charge": 0}, {"excess": 0}], "Only a loss beyond the allowance can be claimed."),
     Law("claimed_movements_give_the_net", claim, [{"issued": 2}, {"returned": 1}],
         "Issued and taken over, less returned and passed on, must give the net issued."),
+    Law("evidence_is_a_file_or_a_note", proof, [{"size": None}, {"size": 0}, {"name": ""}, {"sha256": "x"}, {"content_type": ""},
+        {"file": "", "name": "", "size": None, "sha256": "", "content_type": "", "caption": " "}],
+        "Choose a file, or write what there is to know."),
+    Law("evidence_says_who_removed_it", proof, [{"removed_at": MOMENT}], "A removal has a person and a moment."),
     Law("plan_belongs_to_a_grade", action, [{"kind": "plan"}, {"grade_since": make.day("2026-11-01")}],
         "An improvement plan, and nothing else, belongs to a grade."),
     Law("action_says_what", action, [{"title": ""}], "Say what."),
@@ -309,6 +320,7 @@ NEVER_TWO = [
         "This person already watches that."),
     Law("one_claim_per_order_and_material", claim, ["order_material_id"],
         "There is already a claim for this material of this order."),
+    Law("a_file_once_in_a_claim", proof, ["claim_id", "sha256"], "This file belongs to the claim already."),
     Law("one_plan_for_one_stretch_of_a_grade", plan, ["factory_id", "grade_since"],
         "This stretch of the grade has its plan already."),
     Law("assessments_gradeconsequence_grade_key", consequence, ["grade"], "Grade consequence with this Grade already exists."),
@@ -332,6 +344,10 @@ FRAMEWORK = {  # of Django's own many-to-many tables: nobody is given groups or 
 
 
 # Ways to write
+
+
+# What a trigger keeps from being deleted: here another law is at stake.
+KEPT_FOR_EVER = ["production.Exclusion:exclusion_is_never_deleted", "assessments.ClaimEvidence:evidence_is_kept"]
 
 
 def refused(write):
@@ -373,7 +389,8 @@ def by_bulk_update(row, values):
 def by_bulk_create(row, values):
     fresh = changed(row, values | {"pk": None})
     fresh._state.adding = True
-    type(row)._base_manager.filter(pk=row.pk).delete()
+    with pgtrigger.ignore(*KEPT_FOR_EVER):
+        type(row)._base_manager.filter(pk=row.pk).delete()
     type(row)._base_manager.bulk_create([fresh])
 
 
@@ -984,7 +1001,9 @@ def a_row_of_each():
     owed = message(recipient=boss, fallback=person)
     message(recipient=person, fallback_for=owed, key="2").send_attempts.create()
     FactoryDay.objects.create(factory=factory, category=factory.category, day=make.day("2026-11-01"), family="defect")
-    claim(order_material=supplied, created_by=boss).steps.create(what="made", by=boss)
+    asked = claim(order_material=supplied, created_by=boss)
+    asked.steps.create(what="made", by=boss)
+    proof(claim=asked, added_by=boss, removed_by=boss, removed_at=MOMENT)
     action(factory=factory, breach=opened, asked_by=boss).steps.create(what="asked", by=boss)
     override(factory=factory, granted_by=boss)
     Standing.objects.create(factory=factory, grade="good", since_on=make.day("2026-11-01"))
@@ -1054,6 +1073,9 @@ HOMES = {  # where each kind of trigger is tested
     r"line_covers_cancelled_update": "here",
     r"to_judge_(insert|update)": "tests/test_jobs.py",
     r"(first_commitment_is_frozen|exclusion_is_kept|dispute_is_kept)": "here",
+    r"claim_is_kept": "tests/test_claims.py",
+    r"evidence_is_kept": "tests/test_claim_evidence.py",
+    r"exclusion_is_never_deleted": "tests/test_exclusions.py",
     r"(not_back_dated|not_back_dated_later|begins_as_a_proposal|keeps_its_values)": "tests/test_four_eyes.py",
     r"(switched_off_by_two|not_deleted_while_on)": "tests/test_four_eyes.py",
     r"count_(insert|update|delete|truncate)": "tests/test_standings.py",

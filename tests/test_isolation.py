@@ -29,6 +29,7 @@ QUANTITIES = [f"{CANARY_QUANTITY}", f"{CANARY_QUANTITY:,}", f"{CANARY_QUANTITY:,
 # Texts that bear no word of a factory, and why.
 WORDLESS = {
     "User.password", "User.time_zone", "Factory.country", "Factory.time_zone", "Site.time_zone",  # codes of the world
+    "ClaimEvidence.sha256", "ClaimEvidence.content_type",  # of bytes
     "PurchaseOrder.currency", "OrderMaterial.currency", "Claim.currency", "Claim.settlement_currency",
     "Standing.cap_currency", "GradeConsequence.cap_currency", "MaterialOutcome.currency", "FactoryDay.currency",
     "Product.unit", "Material.unit", "MaterialMovement.unit_entered",
@@ -76,7 +77,8 @@ def words_of(side):
         side.order.number, side.line.number, f"{side.order.number}/{side.line.number}",
         f"{side.factory.code}/{side.order.number}/{side.line.number}", f"{side.factory.code}/{side.lot.code}",
         side.lot.code, side.product.code, side.product.name, side.site.code, side.material.code,
-        side.delivery.document, side.contact.email, side.contact.name, side.claim.evidence,
+        side.delivery.document, side.contact.email, side.contact.name, side.claim.evidence, side.evidence.name,
+        side.evidence.caption,
         side.exclusion.reason, side.exclusion.evidence,
     ]  # fmt: skip
     return [*texts, side.delivery.code, side.inspection.code, side.breach.code, side.claim.code, side.exclusion.code]
@@ -173,7 +175,7 @@ LISTS = [
 ]
 NARROWED = {
     "/factories/": ["o=-name", "o=score", "o=breaches", "status=breach", "grade=good", "page=2", "format=csv", "format=xlsx"],
-    "/orders/": ["state=all", "state=late", "state=closed", "after=~1", "before=~999999", "state=all&q=a"],
+    "/orders/": ["state=all", "state=late", "state=closed", "state=unreconciled", "after=~1", "before=~999999", "state=all&q=a"],
     "/deliveries/": ["timing=late", "timing=on-time", "format=csv", "format=xlsx", "from=2000-01-01", "to=2049-12-31",
                      "after=2049-01-01~999999", "before=2000-01-01~0", "q=-"],
     "/inspections/": ["verdict=rejected", "format=csv", "format=xlsx", "from=2000-01-01", "after=2049-01-01~999999", "q=-"],
@@ -234,7 +236,12 @@ def poisoned(side):
     return plain | fields
 
 
-MINE_TO_MOVE = {"claim_move", "action_move", "dispute_withdraw"}  # at an address of the own factory the contact may
+MINE_TO_MOVE = {
+    "claim_move",
+    "evidence_add",
+    "action_move",
+    "dispute_withdraw",
+}  # at an address of the own factory the contact may
 ANYBODY_MAY = {"account_reset_password"}  # asks for a mail to an address; nothing changes without its link
 
 

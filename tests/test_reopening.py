@@ -66,7 +66,7 @@ def test_a_reason_is_needed(client, manager, outcome):
 def test_a_claim_that_was_sent_keeps_the_order_closed(client, manager, outcome, moves, words):
     claim = claims.make(outcome, manager)
     for move in moves:
-        claims.move(claim, move, manager)
+        claims.move(claim, move, manager, "agreed with Ms Lan")
     page = client.get(ADDRESS).content.decode()
     assert claim.code in page
     assert words in page

@@ -1,5 +1,6 @@
 from assessments.models.actions import Action, ActionStep
 from assessments.models.breaches import Breach, BreachStep, JobSlot, LiveBreaches, Watch
+from assessments.models.claim_evidence import ClaimEvidence
 from assessments.models.claims import Claim, ClaimStep
 from assessments.models.consequences import GradeConsequence
 from assessments.models.evaluations import Evaluation, Grade, Measure, Status
@@ -11,6 +12,7 @@ __all__ = [
     "Breach",
     "BreachStep",
     "Claim",
+    "ClaimEvidence",
     "ClaimStep",
     "Evaluation",
     "FourEyes",

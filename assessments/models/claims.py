@@ -12,6 +12,57 @@ from factories.models import Factory
 from production.models import OrderMaterial
 from production.models.orders import OfFactory
 
+# Which state follows which; the database holds it, and `assessments.claims.MOVES` says who makes each step.
+FOLLOWS = {
+    "draft": ["sent", "waived"],
+    "sent": ["accepted", "disputed", "waived"],
+    "disputed": ["sent", "accepted", "waived"],
+    "accepted": ["settled", "waived"],
+}
+FIGURES = [
+    "factory_id", "order_material_id", "closed_on", "issued", "taken_over", "returned", "passed_on", "scrapped", "salvage_unit",
+    "net_issued", "theoretical", "loss", "allowed", "excess", "unit_cost", "charge_exact", "currency", "charge", "evidence",
+    "created_by_id", "created_at",
+]  # fmt: skip
+SETTLEMENT = [
+    "settlement_currency",
+    "settlement_rate",
+    "settlement_amount",
+    "settled_by",
+    "settled_on",
+    "reference",
+]
+
+
+def _changed(names):
+    return "(" + " OR ".join(f"NEW.{name} IS DISTINCT FROM OLD.{name}" for name in names) + ")"
+
+
+def _follows():
+    return " OR ".join(
+        f"OLD.state = '{state}' AND NEW.state IN ({', '.join(repr(after) for after in afters)})"
+        for state, afters in FOLLOWS.items()
+    )
+
+
+def _refuse(message):
+    return (
+        "RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = 'claim_is_kept', "
+        f"MESSAGE = '{message}'; END IF; "
+    )
+
+
+CLAIM_IS_KEPT = (
+    f"IF TG_OP = 'DELETE' THEN IF OLD.state <> 'draft' THEN {_refuse('A claim that left its draft is kept. Waive it.')} "
+    "RETURN NULL; END IF; "
+    f"IF NEW.state <> OLD.state AND NOT ({_follows()}) THEN {_refuse('A claim cannot take this step from its state.')}"
+    f"IF OLD.state <> 'draft' AND {_changed(FIGURES)} THEN "
+    f"{_refuse('The figures of a claim stay as they were sent. Waive it, and make another one.')}"
+    f"IF {_changed(SETTLEMENT)} AND NOT (OLD.state = 'accepted' AND NEW.state = 'settled') THEN "
+    f"{_refuse('A settlement is written once, when an accepted claim is settled.')}"
+    "RETURN NULL;"
+)
+
 
 class ClaimQuerySet(OfFactory):
     def visible_to(self, user):
@@ -107,6 +158,14 @@ class Claim(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["factory", "state"])]
+        triggers = [
+            pgtrigger.Trigger(
+                name="claim_is_kept",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                func=pgtrigger.Func(CLAIM_IS_KEPT),
+            ),
+        ]
 
     def __str__(self):
         return self.code
@@ -130,7 +189,7 @@ class ClaimStep(models.Model):
 
     class Meta:
         ordering = ["id"]
-        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update)]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self):
         return f"{self.claim} {self.what}"

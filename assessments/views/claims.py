@@ -1,43 +1,29 @@
-"""What factories owe for lost material: the list with totals per currency, one claim, its sheet."""
+"""One claim for lost material: made of a reconciliation, moved from draft to settlement, printed."""
 
-import re
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
+from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from assessments import claim_evidence as proofs
 from assessments import claims as ledger
 from assessments import pdf
-from assessments.claim_forms import EvidenceForm, MoveForm, SettleForm
+from assessments.claim_forms import AddEvidenceForm, EvidenceForm, MoveForm, SettleForm
 from assessments.figures import day, money, percent, quantity
-from assessments.models import Claim
-from assessments.views import lists
-from assessments.views.csvs import file_answer, file_asked, files
+from assessments.models import Claim, ClaimEvidence
+from assessments.views.claim_lists import READERS, STATUS
 from assessments.views.entrance import STAFF, open_to, today, who
+from assessments.workflow import Move
 from production.errors import BadInput
-from production.models import MaterialOutcome, OrderMaterial
-from production.supplies import beyond_allowance
+from production.models import MaterialOutcome
 
-PAGE = 50
-AHEAD = 20
-CURRENCY = re.compile("[A-Z]{3}")
-READERS = f"{STAFF} contact"
-HEAD = [
-    "claim", "state", "factory", "order", "material", "material_name", "unit", "closed_on", "net_issued", "theoretical", "loss",
-    "allowed", "excess", "unit_cost", "charge", "currency", "settled_on", "settled_by", "settlement_amount",
-    "settlement_currency", "reference",
-]  # fmt: skip
-STATUS = {
-    "draft": "info", "sent": "watch", "accepted": "ok", "disputed": "breach", "waived": "no_data", "settled": "ok",
-}  # fmt: skip
 WORDS = {
     "send": gettext_lazy("Send to the factory"),
     "accept": gettext_lazy("Accept"),
@@ -52,109 +38,17 @@ STEPS = {
     "dispute": gettext_lazy("Disputed"),
     "waive": gettext_lazy("Waived"),
     "settle": gettext_lazy("Settled"),
+    "evidence": gettext_lazy("Evidence added"),
 }
-
-
-@require_safe
-@open_to(READERS)
-def claim_list(request: HttpRequest) -> HttpResponseBase:
-    """Who owes what for lost material, and what waits to be claimed?"""
-    visible = Claim.objects.visible_to(request.user)
-    state = request.GET.get("state", "live")
-    state = state if state in (*Claim.State.values, "live", "made", "all") else "live"
-    chosen = {"live": visible.live(), "made": visible.exclude(state=Claim.State.WAIVED), "all": visible}.get(state)
-    chosen = visible.filter(state=state) if chosen is None else chosen
-    currency = request.GET.get("currency", "")
-    if CURRENCY.fullmatch(currency):
-        chosen = chosen.filter(currency=currency)
-    chosen = chosen.select_related("factory", "order_material__material", "order_material__order")
-    if kind := file_asked(request.GET):
-        return file_answer(kind, f"claims-{state}", HEAD, map(_cells, chosen))
-    page = Paginator(chosen, PAGE).get_page(request.GET.get("page"))
-    tabs = [("live", _("Open")), *Claim.State.choices, ("all", _("All"))]
-    if state == "made":
-        tabs.insert(1, ("made", _("All but waived")))
-    if request.user.role == request.user.Role.CONTACT:
-        tabs = [tab for tab in tabs if tab[0] != Claim.State.DRAFT]
-    waiting = ledger.claimable()[:20] if request.user.sees_prices() else []
-    ahead = beyond_allowance(OrderMaterial.objects.visible_to(request.user))
-    ahead = list(ahead.select_related("factory", "order", "material")[: AHEAD + 1])
-    context = {
-        "rows": [_row(claim) for claim in page],
-        "totals": [
-            {
-                **total,
-                "charge": money(total["charge"], total["currency"]),
-                "open": money(total["open"], total["currency"]),
-                "open_url": f"?currency={total['currency']}",
-                "url": f"?state=made&currency={total['currency']}",
-            }
-            for total in ledger.totals(visible)
-        ],
-        "tabs": lists.tabs(request.GET, tabs, state),
-        "waiting": [_waiting(outcome) for outcome in waiting],
-        "ahead": [_ahead(supplied) for supplied in ahead[:AHEAD]],
-        "ahead_more": len(ahead) > AHEAD,
-        "files": files(request.GET),
-        **lists.pager(request.GET, page),
-    }
-    return render(request, "assessments/claim_list.html", context)
-
-
-def _cells(claim: Claim) -> list[Any]:
-    """One claim as a row of the file."""
-    supplied = claim.order_material
-    return [
-        claim.code, claim.state, claim.factory.code, supplied.order.number, supplied.material.code, supplied.material.name,
-        supplied.material.unit, claim.closed_on, claim.net_issued, claim.theoretical, claim.loss, claim.allowed, claim.excess,
-        claim.unit_cost, claim.charge, claim.currency, claim.settled_on, claim.settled_by, claim.settlement_amount,
-        claim.settlement_currency, claim.reference,
-    ]  # fmt: skip
-
-
-def _row(claim: Claim) -> dict[str, Any]:
-    order = claim.order_material.order
-    return {
-        "claim": claim,
-        "status": STATUS[claim.state],
-        "factory": claim.factory.name,
-        "order": order.number,
-        "material": claim.order_material.material.name,
-        "charge": money(claim.charge, claim.currency),
-        "closed": day(claim.closed_on),
-    }
-
-
-def _waiting(outcome: MaterialOutcome) -> dict[str, Any]:
-    return {
-        "url": reverse("claim_new", args=[outcome.order_material_id]),
-        "factory": outcome.factory.name,
-        "order": outcome.order.number,
-        "material": outcome.order_material.material.name,
-        "charge": money(outcome.charge, outcome.currency),
-        "closed": day(outcome.closed_on),
-    }
-
-
-def _ahead(supplied: OrderMaterial) -> dict[str, Any]:
-    supplied.order.factory = supplied.factory
-    return {
-        "url": supplied.order.get_absolute_url(),
-        "factory": supplied.factory.name,
-        "order": supplied.order.number,
-        "material": supplied.material.name,
-        **{
-            name: f"{quantity(round(getattr(supplied, name), 3))} {supplied.material.unit}"
-            for name in ("loss", "allowed")
-        },
-    }
 
 
 @open_to(STAFF)
 def claim_new(request: HttpRequest, pk: int) -> HttpResponse:
     """Make a claim of one reconciliation: it is shown once more, with room for evidence."""
     outcome = get_object_or_404(
-        MaterialOutcome.objects.visible_to(request.user).select_related("factory", "order", "order_material__material"),
+        MaterialOutcome.objects.visible_to(request.user).select_related(
+            "factory", "order", "order_material__material", "order_material__order"
+        ),
         pk=pk,
     )
     form = EvidenceForm(request.POST if request.method == "POST" else None)
@@ -175,7 +69,7 @@ def claim_new(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "outcome": outcome,
         "form": form,
-        "sheet": sheet(outcome, outcome.order_material.material.unit, ledger.movements(outcome)),
+        "sheet": sheet(outcome, outcome.order_material.material.unit, ledger.movements(ledger.supply(outcome))),
         "charge": money(outcome.charge, outcome.currency),
     }
     return render(request, "assessments/claim_new.html", context, status=422 if form.errors else 200)
@@ -185,29 +79,31 @@ def claim_new(request: HttpRequest, pk: int) -> HttpResponse:
 @open_to(READERS)
 def claim_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One claim: what it rests on, where it stands, what may be done."""
-    return _show(request, _claim(request, pk))
+    return show(request, claim_of(request, pk))
 
 
-def _claim(request: HttpRequest, pk: int) -> Claim:
+def claim_of(request: HttpRequest, pk: int) -> Claim:
     found = Claim.objects.visible_to(request.user)
     return get_object_or_404(
         found.select_related("factory", "order_material__material", "order_material__order"), pk=pk
     )
 
 
-def _show(request: HttpRequest, claim: Claim, form: Any = None, asked: str = "") -> HttpResponse:
+def show(
+    request: HttpRequest, claim: Claim, form: Any = None, asked: str = "", evidence_form: AddEvidenceForm | None = None
+) -> HttpResponse:
+    """The page of a claim; with a form that was wrong it is answered with 422."""
     moves = []
     for move in ledger.moves_for(claim, request.user):
         mine = form if move.name == asked else None
-        if move.name == "settle":
-            mine = mine or SettleForm(initial={"settled_on": today(), "settlement_currency": claim.currency})
-        else:
-            mine = mine or MoveForm(needs_reason=move.needs_note)
-        moves.append({"name": move.name, "word": WORDS[move.name], "form": mine, "needs_reason": move.needs_note})
+        moves.append({"name": move.name, "word": WORDS[move.name], "form": mine or _form_of(move, claim, request.user)})
     steps = [
         {"what": STEPS.get(step.what, step.what), "by": who(step.by, request.user), "at": step.at, "note": step.note}
         for step in claim.steps.select_related("by")
     ]
+    wrong = form or evidence_form
+    if evidence_form is None and proofs.may_add(claim, request.user):
+        evidence_form = AddEvidenceForm(auto_id="evidence_%s")
     context = {
         "claim": claim,
         "status": STATUS[claim.state],
@@ -215,11 +111,43 @@ def _show(request: HttpRequest, claim: Claim, form: Any = None, asked: str = "")
         "sheet": _sheet_of(claim),
         "charge": money(claim.charge, claim.currency),
         "settlement": _settlement(claim),
+        "proofs": proofs_of(claim, request.user),
+        "may_remove": proofs.may_remove(claim, request.user),
+        "evidence_form": evidence_form,
         "moves": moves,
         "steps": steps,
-        "form": form,
+        "form": wrong,
     }
-    return render(request, "assessments/claim_detail.html", context, status=422 if form is not None else 200)
+    return render(request, "assessments/claim_detail.html", context, status=422 if wrong is not None else 200)
+
+
+def proofs_of(claim: Claim, reader: Any) -> list[dict[str, Any]]:
+    """The files and notes of a claim as its page and its sheet show them; those removed from a draft only while it is one."""
+    found = ClaimEvidence.objects.visible_to(reader).filter(claim=claim).select_related("added_by", "removed_by")
+    if claim.state != Claim.State.DRAFT:
+        found = found.present()
+    return [
+        {
+            "row": row,
+            "size": filesizeformat(row.size) if row.is_file else "",
+            "by": who(row.added_by, reader),
+            "removed_by": who(row.removed_by, reader) if row.removed_by else "",
+        }
+        for row in found
+    ]
+
+
+def _form_of(move: Move, claim: Claim, user: Any, data: Any = None, files: Any = None) -> Any:
+    """What a person fills in for a move: a settlement, a reason, for whom somebody accepted, or only a note."""
+    of_this_move = {"data": data, "files": files, "auto_id": f"{move.name}_%s"}
+    if move.name == "settle":
+        return SettleForm(**of_this_move, initial={"settled_on": today(), "settlement_currency": claim.currency})
+    return MoveForm(
+        **of_this_move,
+        needs_reason=move.needs_note,
+        says_who=move.must_say(user.role),
+        takes_files=move.name == "dispute",
+    )
 
 
 def _settlement(claim: Claim) -> str:
@@ -238,28 +166,33 @@ def _settlement(claim: Claim) -> str:
 @open_to(READERS)
 def claim_move(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     """Send, accept, dispute, waive or settle."""
-    claim = _claim(request, pk)
+    claim = claim_of(request, pk)
     wanted = ledger.MOVES[name]
     if request.user.role not in wanted.roles:
         return render(request, "403.html", status=403)
-    form: Any = SettleForm(request.POST) if name == "settle" else MoveForm(request.POST, needs_reason=wanted.needs_note)
+    form = _form_of(wanted, claim, request.user, request.POST, request.FILES)
     if form.is_valid():
+        facts = dict(form.cleaned_data)
+        files = facts.pop("files", [])
         try:
-            done = ledger.move(claim, name, request.user, **form.cleaned_data)
+            with transaction.atomic():
+                done = ledger.move(claim, name, request.user, **facts)
+                if done and files:
+                    proofs.add(claim, request.user, files, told=False)
         except BadInput as problem:
             form.add_error(problem.field if problem.field in form.fields else None, problem.message)
         else:
             if not done:
                 messages.info(request, _("Somebody moved this claim first; this is how it stands now."))
             return HttpResponseRedirect(claim.get_absolute_url())
-    return _show(request, claim, form, name)
+    return show(request, claim, form, name)
 
 
 @require_safe
 @open_to(READERS)
 def claim_sheet(request: HttpRequest, pk: int) -> HttpResponse:
     """The reconciliation sheet of a claim as PDF, for the factory's file."""
-    claim = _claim(request, pk)
+    claim = claim_of(request, pk)
     html = render_to_string(
         "assessments/claim_sheet.html",
         {
@@ -269,6 +202,7 @@ def claim_sheet(request: HttpRequest, pk: int) -> HttpResponse:
             "sheet": _sheet_of(claim),
             "charge": money(claim.charge, claim.currency),
             "settlement": _settlement(claim),
+            "proofs": [proof for proof in proofs_of(claim, request.user) if not proof["row"].removed_at],
             "printed": day(today()),
         },
         request,

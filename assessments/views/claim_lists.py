@@ -1,0 +1,193 @@
+"""The lists of claims: who owes what for lost material, with totals per currency, and what nobody has claimed yet."""
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Count, QuerySet, Sum
+from django.db.models.functions import Round
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from assessments import claims as ledger
+from assessments.claim_forms import ClaimFilter
+from assessments.figures import day, money, quantity
+from assessments.filters import link
+from assessments.models import Claim
+from assessments.views import lists
+from assessments.views.csvs import file_answer, file_asked, files
+from assessments.views.entrance import STAFF, open_to
+from production.models import MaterialOutcome, OrderMaterial
+from production.reconcile import minor_unit
+from production.rollup_sums import half_up
+from production.supplies import beyond_allowance
+
+PAGE = 50
+AHEAD = WAITING = 20
+READERS = f"{STAFF} contact"
+HEAD = [
+    "claim", "state", "factory", "order", "material", "material_name", "unit", "closed_on", "net_issued", "theoretical", "loss",
+    "allowed", "excess", "unit_cost", "charge", "currency", "settled_on", "settled_by", "settlement_amount",
+    "settlement_currency", "reference",
+]  # fmt: skip
+WAITING_HEAD = [
+    "factory", "order", "material", "material_name", "unit", "closed_on", "net_issued", "theoretical", "loss", "allowed", "excess",
+    "unit_cost", "charge", "currency",
+]  # fmt: skip
+STATUS = {
+    "draft": "info", "sent": "watch", "accepted": "ok", "disputed": "breach", "waived": "no_data", "settled": "ok",
+}  # fmt: skip
+
+
+@require_safe
+@open_to(READERS)
+def claim_list(request: HttpRequest) -> HttpResponseBase:
+    """Who owes what for lost material, and what waits to be claimed?"""
+    visible = Claim.objects.visible_to(request.user)
+    form = ClaimFilter(request.GET, visible)
+    of_factory = form.apply(visible, with_currency=False)
+    state = request.GET.get("state", "live")
+    state = state if state in (*Claim.State.values, "live", "made", "all") else "live"
+    found = form.apply(visible)
+    chosen = {"live": found.live(), "made": found.exclude(state=Claim.State.WAIVED), "all": found}.get(state)
+    chosen = found.filter(state=state) if chosen is None else chosen
+    chosen = chosen.select_related("factory", "order_material__material", "order_material__order")
+    if kind := file_asked(request.GET):
+        return file_answer(kind, f"claims-{state}", HEAD, map(_cells, chosen))
+    page = Paginator(chosen, PAGE).get_page(request.GET.get("page"))
+    tabs = [("live", _("Open")), *Claim.State.choices, ("all", _("All"))]
+    if state == "made":
+        tabs.insert(1, ("made", _("All but waived")))
+    if request.user.role == request.user.Role.CONTACT:
+        tabs = [tab for tab in tabs if tab[0] != Claim.State.DRAFT]
+    waiting = form.apply(_claimable(request)) if request.user.sees_prices() else MaterialOutcome.objects.none()
+    first = list(waiting[: WAITING + 1])
+    ahead = form.apply(beyond_allowance(OrderMaterial.objects.visible_to(request.user)))
+    ahead = list(ahead.select_related("factory", "order", "material")[: AHEAD + 1])
+    context = {
+        "rows": [_row(claim) for claim in page],
+        "totals": [
+            {
+                **total,
+                "charge": money(total["charge"], total["currency"]),
+                "open": money(total["open"], total["currency"]),
+                "open_url": link(request.GET, state=None, page=None, currency=total["currency"]),
+                "url": link(request.GET, state="made", page=None, currency=total["currency"]),
+            }
+            for total in ledger.totals(of_factory)
+        ],
+        "tabs": lists.tabs(request.GET, tabs, state),
+        "form": form,
+        "state": state,
+        "clear_url": link(request.GET, factory=None, currency=None, page=None),
+        "waiting": [_waiting(outcome) for outcome in first[:WAITING]],
+        "waiting_count": waiting.count() if len(first) > WAITING else len(first),
+        "waiting_url": reverse("claim_unclaimed") + link(request.GET, state=None, page=None),
+        "ahead": [_ahead(supplied) for supplied in ahead[:AHEAD]],
+        "ahead_more": len(ahead) > AHEAD,
+        "files": files(request.GET),
+        **lists.pager(request.GET, page),
+    }
+    return render(request, "assessments/claim_list.html", context)
+
+
+@require_safe
+@open_to(STAFF)
+def claim_unclaimed(request: HttpRequest) -> HttpResponseBase:
+    """Every reconciliation with a charge that nobody has claimed yet, newest first."""
+    every = _claimable(request)
+    form = ClaimFilter(request.GET, every)
+    found = form.apply(every)
+    if kind := file_asked(request.GET):
+        return file_answer(kind, "claims-unclaimed", WAITING_HEAD, map(_waiting_cells, found))
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    context = {
+        "rows": [_waiting(outcome) for outcome in page],
+        "totals": [
+            {**total, "url": link(request.GET, page=None, currency=total["currency"])}
+            for total in _totals(form.apply(every, with_currency=False))
+        ],
+        "form": form,
+        "clear_url": "?",
+        "files": files(request.GET),
+        **lists.pager(request.GET, page),
+    }
+    return render(request, "assessments/claim_unclaimed.html", context)
+
+
+def _claimable(request: HttpRequest) -> QuerySet[MaterialOutcome]:
+    return ledger.claimable().filter(pk__in=MaterialOutcome.objects.visible_to(request.user).order_by().values("pk"))
+
+
+def _totals(waiting: QuerySet[MaterialOutcome]) -> list[dict[str, Any]]:
+    """Per currency how many and what they come to, each rounded as its claim would be. One query."""
+    sums = {f"sum{places}": Sum(Round("charge", precision=places)) for places in (0, 2, 3)}
+    rows = waiting.order_by("currency").values("currency").annotate(count=Count("pk"), **sums)
+    return [
+        {
+            "currency": row["currency"],
+            "count": row["count"],
+            "charge": money(row[f"sum{minor_unit(row['currency'])}"], row["currency"]),
+        }
+        for row in rows
+    ]
+
+
+def _cells(claim: Claim) -> list[Any]:
+    """One claim as a row of the file."""
+    supplied = claim.order_material
+    return [
+        claim.code, claim.state, claim.factory.code, supplied.order.number, supplied.material.code, supplied.material.name,
+        supplied.material.unit, claim.closed_on, claim.net_issued, claim.theoretical, claim.loss, claim.allowed, claim.excess,
+        claim.unit_cost, claim.charge, claim.currency, claim.settled_on, claim.settled_by, claim.settlement_amount,
+        claim.settlement_currency, claim.reference,
+    ]  # fmt: skip
+
+
+def _waiting_cells(outcome: MaterialOutcome) -> list[Any]:
+    material = outcome.order_material.material
+    return [
+        outcome.factory.code, outcome.order.number, material.code, material.name, material.unit, outcome.closed_on,
+        outcome.net_issued, outcome.theoretical, outcome.loss, outcome.allowed, outcome.excess, outcome.unit_cost,
+        half_up(outcome.charge, minor_unit(outcome.currency)), outcome.currency,
+    ]  # fmt: skip
+
+
+def _row(claim: Claim) -> dict[str, Any]:
+    order = claim.order_material.order
+    return {
+        "claim": claim,
+        "status": STATUS[claim.state],
+        "factory": claim.factory.name,
+        "order": order.number,
+        "material": claim.order_material.material.name,
+        "charge": money(claim.charge, claim.currency),
+        "closed": day(claim.closed_on),
+    }
+
+
+def _waiting(outcome: MaterialOutcome) -> dict[str, Any]:
+    return {
+        "url": reverse("claim_new", args=[outcome.order_material_id]),
+        "factory": outcome.factory.name,
+        "order": outcome.order.number,
+        "material": outcome.order_material.material.name,
+        "charge": money(outcome.charge, outcome.currency),
+        "closed": day(outcome.closed_on),
+    }
+
+
+def _ahead(supplied: OrderMaterial) -> dict[str, Any]:
+    supplied.order.factory = supplied.factory
+    return {
+        "url": supplied.order.get_absolute_url(),
+        "factory": supplied.factory.name,
+        "order": supplied.order.number,
+        "material": supplied.material.name,
+        **{
+            name: f"{quantity(round(getattr(supplied, name), 3))} {supplied.material.unit}"
+            for name in ("loss", "allowed")
+        },
+    }
