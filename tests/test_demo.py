@@ -14,7 +14,7 @@ from assessments.demo.calendars import CALENDARS, exceptions
 from assessments.demo.company import build
 from assessments.demo.keep import JOB
 from assessments.demo.people import PEOPLE, passphrase
-from assessments.models import Breach, Evaluation, JobSlot, Policy, Watch
+from assessments.models import Breach, Claim, ClaimEvidence, Evaluation, JobSlot, Policy, Watch
 from factories.models import CalendarException, Category, Factory
 from notifications.models import Message
 from production import rollup_checks
@@ -32,6 +32,7 @@ from production.models import (
     Site,
     Touched,
 )
+from production.supplies import overdue
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -153,6 +154,18 @@ class TestWhatIsOnTheScreen:
         assert float(loss["charge"]) > 0
         charged = MaterialOutcome.objects.filter(factory__code="CN-027", charge__gt=0)
         assert set(charged.values_list("order_material__material__code", flat=True)) == {"QM-ZIP-20"}
+
+    def test_a_claim_has_a_file_of_ours_and_a_disputed_one_a_picture_of_the_factory(self):
+        proofs = ClaimEvidence.objects.filter(claim__factory__is_demo=True).order_by("pk")
+        ours = proofs.filter(content_type="text/csv")
+        assert ours.count() == Claim.objects.count() == 6
+        assert b"Issued to the factory" in ours[0].file.open().read()
+        (theirs,) = proofs.filter(content_type="image/png")
+        assert theirs.claim.state == "disputed"
+        assert {proof.added_at.date() <= DAY for proof in proofs} == {True}
+
+    def test_some_orders_wait_to_be_reconciled(self):
+        assert overdue(PurchaseOrder.objects.all(), DAY).count() == 3
 
     def test_amounts_of_two_currencies_at_one_factory(self):
         found = {row["currency"] for row in now()["TR-003"].measures["loss"]["currencies"]}

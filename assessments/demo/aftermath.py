@@ -1,21 +1,31 @@
 """What people did about what was found: claims in every state, and answers to improvement plans. Sends no mail."""
 
+import csv
 import datetime
+import io
 from collections.abc import Callable
 from decimal import Decimal
 
 import pgtrigger
 from django.utils import timezone
+from PIL import Image, ImageDraw
 
 from accounts.models import User
-from assessments import actions, claims
+from assessments import actions, claim_evidence, claims
 from assessments.demo.people import PEOPLE
-from assessments.models import Action, ActionStep, Claim, ClaimStep
+from assessments.file_kinds import Known, known
+from assessments.models import Action, ActionStep, Claim, ClaimEvidence, ClaimStep
 from factories.models import Factory, Membership, Standing
 from notifications.models import Message
 
 WEIGH_NOTE = "Weigh notes of both rolls and the cutting report are in the order's folder."
 SHORT_ROLLS = "Four rolls were shorter than their labels; photos of the meter are with the quality office."
+BY_TELEPHONE = "Ms Hoa, head of the factory's store, agreed by telephone and will sign the sheet."
+WRITTEN_JUST_NOW = [
+    "assessments.Claim:claim_is_kept",
+    "assessments.ClaimStep:append_only",
+    "assessments.ClaimEvidence:evidence_is_kept",
+]
 PLAN_ANSWER = "Cause, measures, people and days are in the plan we sent on paper. The first measure is done."
 CORRECTION = ("Show how needles are checked", "Broken needle log of every line for two weeks, signed each shift.")
 
@@ -52,10 +62,14 @@ def _claim(day: datetime.date, factories: list[int], people: dict[str, User], co
     def disputed(claim: Claim) -> None:
         sent(claim)
         claims.move(claim, "dispute", contact(claim), note=SHORT_ROLLS)
+        claim_evidence.add(
+            claim, contact(claim), [label_of_a_roll()], "The label says 50.00 m, the meter 48.35 m.", told=False
+        )
 
     def accepted(claim: Claim) -> None:
         sent(claim)
-        claims.move(claim, "accept", contact(claim))
+        by = contact(claim)
+        claims.move(claim, "accept", by, note=BY_TELEPHONE if by == buyer else "")
 
     def settled(claim: Claim) -> None:
         accepted(claim)
@@ -73,12 +87,47 @@ def _claim(day: datetime.date, factories: list[int], people: dict[str, User], co
     own_first = sorted(found, key=lambda row: (row.factory_id not in contacts, -row.closed_on.toordinal(), row.pk))
     for tell, outcome in zip(stories, own_first, strict=False):
         claim = claims.make(outcome, buyer, WEIGH_NOTE)
+        claim_evidence.add(claim, buyer, [store_card(claim)], "What our store gave out and got back for this order.")
         tell(claim)
         begun = min(claim.closed_on + datetime.timedelta(days=3), day - datetime.timedelta(days=1))
-        _date(Claim, "created_at", claim.pk, begun)
-        with pgtrigger.ignore("assessments.ClaimStep:append_only"):
+        with pgtrigger.ignore(*WRITTEN_JUST_NOW):
+            _date(Claim, "created_at", claim.pk, begun)
+            for proof in claim.proofs.all():
+                _date(ClaimEvidence, "added_at", proof.pk, begun if proof.added_by == buyer else day)
             for place, step in enumerate(claim.steps.all()):
                 _date(ClaimStep, "at", step.pk, min(begun + datetime.timedelta(days=2 * place), day))
+
+
+def store_card(claim: Claim) -> Known:
+    """The card of the store for a claimed material: every movement of it, as a table."""
+    supplied = claim.order_material
+    rows = [["document", "day", "movement", "quantity", "unit"]]
+    rows += [
+        [
+            move.document,
+            str(move.moved_on),
+            move.get_kind_display(),
+            f"{move.quantity_entered.normalize():f}",
+            move.unit_entered,
+        ]
+        for move in supplied.movements.all()
+    ]
+    table = io.StringIO()
+    csv.writer(table).writerows(rows)
+    return known(f"store card {supplied.material.code}.csv", table.getvalue().encode("utf-8-sig"))
+
+
+def label_of_a_roll() -> Known:
+    """A picture of the label of a roll beside the meter."""
+    picture = Image.new("RGB", (480, 240), "#e9e4d8")
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle((24, 24, 230, 216), fill="white", outline="#333333", width=3)
+    pen.multiline_text((44, 52), "ROLL 0417-09\n\nLENGTH 50.00 m\nWIDTH 1.60 m\n180 g/m2", fill="#111111", spacing=8)
+    pen.rectangle((260, 70, 456, 150), fill="#20262e")
+    pen.text((292, 92), "0048.35 m", fill="#9be564", font_size=28)
+    written = io.BytesIO()
+    picture.save(written, "PNG")
+    return known("roll 0417-09.png", written.getvalue())
 
 
 def _plan(day: datetime.date, factories: list[int], people: dict[str, User], contacts: dict[int, User]) -> None:

@@ -28,6 +28,9 @@ class Stores:
             if all(ended):
                 closed = max(ended) + timedelta(days=self.rng.randint(10, 26))
                 order.closed_on = closed if closed < self.day else None
+        over = [order for order in orders if order.closed_on and self._last_came(order) < self.day - timedelta(days=33)]
+        for order in sorted(over, key=self._last_came)[len(over) - self.profile.unclosed :]:
+            order.closed_on = None  # its goods came long ago, and nobody has reconciled its material
         if self.profile.loss is None:
             return
         supplied = [order for order in orders if any(line.arrives or line.fate == "never" for line in order.lines)]
@@ -36,6 +39,9 @@ class Stores:
         for order in sorted((o for o in supplied if o.closed_on), key=lambda o: (o.closed_on, o.number)):
             for supply in order.supplies:
                 self._settle(order, supply, supplied)
+
+    def _last_came(self, order: Order) -> date:
+        return max((delivery.received_on for line in order.lines for delivery in line.deliveries), default=date.min)
 
     def _ended_on(self, line: Line) -> date | None:
         """The day after which nothing more is to come for a line; None while something is."""

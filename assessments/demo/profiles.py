@@ -60,7 +60,7 @@ class Profile:
     `critical_lots` happen near the given days; `cluster` names days with lots so bad that the last 90 days come to
     the given share; `counted_whole` is the day near which one lot is counted to the last unit; `orders` are single
     orders due on given days with a fate of their own; `cycle` says that the contract names a number of days, not a
-    date.
+    date; `unclosed` are orders whose material nobody reconciled in time.
     """
 
     lines_a_month: float
@@ -81,6 +81,7 @@ class Profile:
     counted_whole: int | None = None
     orders: tuple[tuple[int, str], ...] = ()
     cycle: bool = False
+    unclosed: int = 0
 
 
 DUE_SOON = ((0, "open"), (-2, "open"), (-4, "open"))
@@ -96,7 +97,7 @@ PROFILES = {
         6, level(0.017), level(0.0125), loss=level(0.0115), at_receipt=0.45,
         terms=TermsSeed(early_days=14, early_policy="miss", tol_under="0.02"),
     ),
-    "good": Profile(7, level(0.04), level(0.019), loss=level(0.017), orders=((-1, "open"),)),
+    "good": Profile(7, level(0.04), level(0.019), loss=level(0.017), orders=((-1, "open"),), unclosed=1),
     "fresh_critical": Profile(6.2, level(0.035), level(0.018), critical_lots=(3,), cycle=True, orders=((-16, "open"),)),
     "good_single": Profile(
         6.5, level(0.038), level(0.019), loss=level(0.018), at_receipt=0.4,
@@ -125,7 +126,7 @@ PROFILES = {
         8, Course((540, 0.14), (300, 0.22), (0, 0.34)), level(0.024), loss=level(0.022),
         orders=((1, "overdue"), (6, "overdue"), (0, "open")),
     ),
-    "late_watch": Profile(6, Course((540, 0.06), (120, 0.08), (60, 0.15)), level(0.017), loss=level(0.015)),
+    "late_watch": Profile(6, Course((540, 0.06), (120, 0.08), (60, 0.15)), level(0.017), loss=level(0.015), unclosed=2),
     "low_coverage": Profile(6, level(0.02), level(0.011), inspected=0.29, own_reports=0.8, inline=0.08),
     "defect_watch": Profile(
         6.5, level(0.045), Course((540, 0.02), (200, 0.026), (90, 0.0322)), loss=level(0.019), inspected=0.58,

@@ -1,12 +1,15 @@
 """Takes the demo company out again, whole, and nothing else. The history of its rows stays, as all history does."""
 
+from functools import partial
+
 import pgtrigger
+from django.core.files.storage import default_storage
 from django.db import models, transaction
 from django.db.models import ProtectedError
 
 from assessments.demo.keep import JOB, SHARED, own
 from assessments.demo.load import STRICTER_FOR_TOYS
-from assessments.models import Action, Breach, Claim, Evaluation, JobSlot, LiveBreaches, Policy, Watch
+from assessments.models import Action, Breach, Claim, ClaimEvidence, Evaluation, JobSlot, LiveBreaches, Policy, Watch
 from factories.models import CalendarException, Contact, Factory, Membership, WorkingCalendar, WorkingDay
 from notifications.models import Message
 from production import rollups
@@ -37,6 +40,12 @@ OF_FACTORY: list[type[models.Model]] = [
     MaterialMovement, OrderMaterial, Inspection,
 ]  # fmt: skip
 
+# Laws that keep such rows for ever: what was invented is not meant.
+FOR_EVER = [
+    "assessments.Claim:claim_is_kept", "assessments.ClaimStep:append_only", "assessments.ClaimEvidence:evidence_is_kept",
+    "production.Exclusion:exclusion_is_never_deleted",
+]  # fmt: skip
+
 
 def remove() -> dict[str, int]:
     """Removes every demo row; the number of rows removed by model. Safe to run where there is no demo.
@@ -58,8 +67,12 @@ def remove() -> dict[str, int]:
             for pk in model.objects.filter(factory__in=demo).values_list("pk", flat=True)
         ]
         gone(Message.objects.filter(models.Q(recipient__in=people) | models.Q(thread__in=threads)))
-        for model in OF_FACTORY:
-            gone(model.objects.filter(factory__in=demo))
+        attached = ClaimEvidence.objects.filter(claim__factory__in=demo)
+        files = [name for name in attached.values_list("file", flat=True) if name]
+        with pgtrigger.ignore(*FOR_EVER):
+            gone(attached)
+            for model in OF_FACTORY:
+                gone(model.objects.filter(factory__in=demo))
         gone(DateRevision.objects.filter(line__factory__in=demo))
         gone(Cancellation.objects.filter(line__factory__in=demo))
         gone(Delivery.objects.filter(factory__in=demo, kind=Delivery.Kind.REVERSAL))
@@ -80,10 +93,16 @@ def remove() -> dict[str, int]:
                 for row in rows:
                     _unless_used(row, removed)
         JobSlot.objects.filter(job=JOB).delete()
+        transaction.on_commit(partial(_delete_files, files))
     rollups.rebuild()
     for model in (ToJudge, Written, LiveBreaches):
         model.objects.exclude(factory_id__in=Factory.objects.values("pk")).delete()
     return removed
+
+
+def _delete_files(names: list[str]) -> None:
+    for name in names:
+        default_storage.delete(name)
 
 
 def _unless_used(row: models.Model, removed: dict[str, int]) -> None:
