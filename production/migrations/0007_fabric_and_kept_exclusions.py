@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('factories', '0002_working_days'),
-        ('production', '0005_day_indexes'),
+        ('production', '0006_keys_of_sums'),
     ]
 
     operations = [
