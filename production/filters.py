@@ -15,6 +15,7 @@ from factories.models import Factory
 from factories.widgets import LongSelect
 from production.codes import tidy
 from production.models import Inspection, LineOutcome, OrderLine, Product, PurchaseOrder, Site
+from production.plans import slipping
 from production.supplies import overdue
 
 PAGE_SIZE = 50
@@ -200,10 +201,10 @@ class InspectionFilters(DayRangeFilters):
 
 
 class OrderFilters(ListFilters):
-    OPEN, LATE, CLOSED, UNRECONCILED, ALL = "open", "late", "closed", "unreconciled", "all"
+    OPEN, LATE, AT_RISK, CLOSED, UNRECONCILED, ALL = "open", "late", "at-risk", "closed", "unreconciled", "all"
     STATES = [
-        (OPEN, gettext_lazy("Open")), (LATE, gettext_lazy("Late")), (CLOSED, gettext_lazy("Closed")),
-        (UNRECONCILED, gettext_lazy("To reconcile")), (ALL, gettext_lazy("All")),
+        (OPEN, gettext_lazy("Open")), (LATE, gettext_lazy("Late")), (AT_RISK, gettext_lazy("At risk")),
+        (CLOSED, gettext_lazy("Closed")), (UNRECONCILED, gettext_lazy("To reconcile")), (ALL, gettext_lazy("All")),
     ]  # fmt: skip
     state = forms.ChoiceField(choices=STATES, required=False)
 
@@ -219,14 +220,15 @@ class OrderFilters(ListFilters):
     @property
     def waits(self) -> bool:
         """Whether the list shows orders that wait for goods: those are sorted by their next due day."""
-        return self.chosen_state in (self.OPEN, self.LATE)
+        return self.chosen_state in (self.OPEN, self.LATE, self.AT_RISK)
 
     def apply(self, orders: QuerySet, today: datetime.date) -> QuerySet:
         """The orders of one state, with `next_due`, the due day of the open line that is due first.
 
         An order is open while a line waits for goods, or has not been judged yet; it is late when such a line is past
-        its last day on time at its site; it is closed when nothing more will come. It is to be reconciled when its goods
-        have come for more than 30 days, and nobody closed it (MAT-9); with `last_receipt_on`.
+        its last day on time at its site; it is at risk when its plan heads for an end later than planned; it is closed when
+        nothing more will come. It is to be reconciled when its goods have come for more than 30 days, and nobody closed it
+        (MAT-9); with `last_receipt_on`.
         """
         chosen = self.cleaned_data
         outcomes = LineOutcome.objects.filter(order=OuterRef("pk"), is_open=True)
@@ -238,6 +240,8 @@ class OrderFilters(ListFilters):
             rows = rows.filter(Exists(outcomes.late()))
         elif self.chosen_state == self.UNRECONCILED:
             rows = overdue(rows, today)
+        elif self.chosen_state == self.AT_RISK:
+            rows = rows.filter(pk__in=list(slipping(rows, today)))
         elif self.chosen_state != self.ALL:
             judged = LineOutcome.objects.filter(order=OuterRef("pk"))
             is_open = Q(Exists(outcomes)) | Q(~Exists(judged), closed_on__isnull=True)

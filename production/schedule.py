@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
+from typing import TypeVar
 
 from production.errors import BadInput
 from production.rollup_sums import Number
@@ -30,6 +31,15 @@ class Milestone:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One milestone of a template: it is planned at least `gap_days` after the last of its predecessors."""
+
+    id: str
+    preds: tuple[str, ...] = ()
+    gap_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Projected:
     """A milestone's projected date and what binds it: actual, forecast, overdue (not before today), planned (first
     milestones only), or the id of the predecessor it waits for. `early`: its fact precedes a predecessor's (CYC-2)."""
@@ -47,6 +57,9 @@ class ForwardPass:
     critical_path: tuple[str, ...]
     finish: str | None
     finish_slip_days: int | None
+
+
+Each = TypeVar("Each", Milestone, Step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +116,7 @@ def forward(milestones: Sequence[Milestone], as_of: date) -> ForwardPass:
         else:
             terms.append((milestone.planned, PLANNED))
         projected[milestone.id] = Projected(*max(terms, key=lambda term: term[0]))
-    waited_for = {pred for milestone in milestones for pred in milestone.preds}
-    last_one = max((m for m in milestones if m.id not in waited_for), key=lambda m: m.planned, default=None)
+    last_one = last_of(milestones)
     if last_one is None:
         return ForwardPass(projected, (), None, None)
     path = [last_one.id]
@@ -112,6 +124,32 @@ def forward(milestones: Sequence[Milestone], as_of: date) -> ForwardPass:
         path.append(binding)
     slip = (projected[last_one.id].on - last_one.planned).days
     return ForwardPass(projected, tuple(reversed(path)), last_one.id, slip)
+
+
+def last_of(milestones: Sequence[Milestone]) -> Milestone | None:
+    """The milestone that ends the order: of those nobody waits for, the one planned last; None of none."""
+    waited_for = {pred for milestone in milestones for pred in milestone.preds}
+    return max((m for m in milestones if m.id not in waited_for), key=lambda m: m.planned, default=None)
+
+
+def backward(steps: Sequence[Step], finish: date, earliest: date | None = None) -> dict[str, date]:
+    """The planned day of each step, counted back from the finish: each as late as the steps that wait for it allow.
+
+    Where that begins before `earliest`, all gaps shrink alike. Raises BadInput for circles, unknown predecessors and
+    doubled ids.
+    """
+    plan = {step.id: step for step in steps}
+    if len(plan) != len(steps):
+        raise BadInput("A milestone appears twice.", "milestones")
+    before_finish = dict.fromkeys(plan, 0)
+    for step in reversed(_in_order(plan)):
+        for pred in step.preds:
+            before_finish[pred] = max(before_finish[pred], before_finish[step.id] + step.gap_days)
+    longest = max(before_finish.values(), default=0)
+    room = longest if earliest is None else min(longest, max((finish - earliest).days, 0))
+    return {
+        code: finish - timedelta(days=days * room // longest if longest else 0) for code, days in before_finish.items()
+    }
 
 
 def status(milestone: Milestone, projected: date, finish: date, limit: date, as_of: date) -> str:
@@ -136,12 +174,16 @@ def past_slips(orders: Iterable[PastOrder], as_of: date) -> list[int]:
 
     Orders of that time that are still open count with their slip so far, so that the slow ones are not left out.
     """
-    first, last = as_of - timedelta(days=POOL_DAYS), as_of - timedelta(days=COHORT_DAYS)
     return [
         (min(order.finished_on or as_of, as_of) - order.expected_on).days
         for order in orders
-        if first <= order.planned_finish <= last
+        if in_cohort(order.planned_finish, as_of)
     ]
+
+
+def in_cohort(planned_finish: date, as_of: date) -> bool:
+    """Whether an order with that planned finish is compared on a day (CYC-7)."""
+    return as_of - timedelta(days=POOL_DAYS) <= planned_finish <= as_of - timedelta(days=COHORT_DAYS)
 
 
 def late_risk(
@@ -213,9 +255,9 @@ def pinball(q: Number, forecasts: Sequence[Number], actuals: Sequence[Number]) -
     return Pinball(losses, sum(losses, Fraction(0)) / len(losses), covered)
 
 
-def _in_order(plan: dict[str, Milestone]) -> Iterable[Milestone]:
+def _in_order(plan: dict[str, Each]) -> list[Each]:
     """The milestones, predecessors first, otherwise in the order given."""
-    ordered: dict[str, Milestone] = {}
+    ordered: dict[str, Each] = {}
     if unknown := {pred for milestone in plan.values() for pred in milestone.preds} - plan.keys():
         raise BadInput(f"Unknown predecessor {', '.join(sorted(unknown))}.", "preds")
     while len(ordered) < len(plan):
@@ -223,7 +265,7 @@ def _in_order(plan: dict[str, Milestone]) -> Iterable[Milestone]:
         if not ready:
             raise BadInput("The milestones wait for each other in a circle.", "preds")
         ordered.update((milestone.id, milestone) for milestone in ready)
-    return ordered.values()
+    return list(ordered.values())
 
 
 def _mix(factory: Sequence[int], pool: Sequence[int], elapsed: int | None, kappa: Number) -> dict[int, Fraction]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from production.views import calendars, deliveries, inspections, lines, order_changes, orders, receiving
+from production.views import calendars, deliveries, inspections, lines, order_changes, orders, plans, receiving
 
 OF_ORDER = "orders/<str:factory>/<path:number>/"
 
@@ -11,6 +11,14 @@ urlpatterns = [
     path("orders/new/", orders.order_new, name="order_new"),
     path("orders/lines/", lines.line_list, name="line_list"),
     path("orders/<str:number>/", orders.order_by_number, name="order_by_number"),
+    # Before "confirm/", which would take "plan" for a part of the number.
+    path(OF_ORDER + "plan/", plans.plan_edit, name="plan_edit"),
+    path(OF_ORDER + "plan/confirm/", plans.plan_confirm, name="plan_confirm"),
+    path(OF_ORDER + "plan/move/", plans.plan_move, name="plan_move"),
+    path(OF_ORDER + "plan/move/decide/", plans.plan_move_decide, name="plan_move_decide"),
+    path(OF_ORDER + "milestones/<slug:code>/expected/", plans.milestone_forecast, name="milestone_forecast"),
+    path(OF_ORDER + "milestones/<slug:code>/reached/", plans.milestone_reached, name="milestone_reached"),
+    path(OF_ORDER + "milestones/<slug:code>/take-back/", plans.milestone_take_back, name="milestone_take_back"),
     path(OF_ORDER + "lines/new/", orders.line_new, name="line_new"),
     path(OF_ORDER + "confirm/", orders.order_confirm, name="order_confirm"),
     path(OF_ORDER + "revisions/new/", order_changes.revision_new, name="revision_new"),

@@ -172,6 +172,35 @@ class Side:
         self.lost = make.order_material(order=self.closed, material=self.material)
         make.material_movement(100, order_material=self.lost, moved_on=ago(30))
 
+        self.make_plans(buyer)
+
+    def make_plans(self, buyer):
+        """The plan of the order, one that is not confirmed, and one whose move waits for approval."""
+        ago = judged.ago
+        self.reached = make.milestone(
+            order=self.order,
+            code=self.text(),
+            title=self.text(),
+            planned_on=ago(20),
+            reached_on=ago(18),
+            evidence=self.text(),
+        )
+        self.awaited = make.milestone(
+            order=self.order,
+            code=self.text(),
+            title=self.text(),
+            planned_on=ago(-3),
+            predecessors=[self.reached.code],
+            position=2,
+        )
+        make.forecast(self.awaited, ago(-9), said_on=ago(1), reason=self.text(), stated_by=buyer)
+        self.drafted, self.moving = (make.order(factory=self.factory, number=self.text()) for _ in range(2))
+        self.draft = make.milestone(
+            order=self.drafted, code=self.text(), title=self.text(), planned_on=ago(-30), frozen_at=None
+        )
+        moved = make.milestone(order=self.moving, code=self.text(), title=self.text(), planned_on=ago(-30))
+        make.rebaseline(moved, reason=self.text(), asked_by=buyer)
+
     def make_surroundings(self, admin, buyer):
         day = judged.ago(1)
         # Orders stay open whatever the grade will be.
@@ -268,6 +297,10 @@ class Side:
             "number": {"number": self.order.number},
             "order": order,
             "closed_order": {"factory": self.factory.code, "number": self.closed.number},
+            "drafted": {"factory": self.factory.code, "number": self.drafted.number},
+            "moving": {"factory": self.factory.code, "number": self.moving.number},
+            "awaited": order | {"code": self.awaited.code},
+            "reached": order | {"code": self.reached.code},
             "revision": order | {"pk": self.revision.pk},
             "line": order | {"line": self.line.number},
             "delivery": {"pk": self.delivery.pk},

@@ -17,7 +17,10 @@ from assessments.consequences import FIELDS
 from assessments.models import ClaimEvidence, GradeConsequence, Policy
 from assessments.models.claim_evidence import stored_name
 from factories.models import Category, Contact, Factory, Membership, Standing, StandingOverride, WorkingCalendar
+from production import schedule
 from production.models import (
+    DEFAULT_TEMPLATE,
+    PLAN_CONFIRMED,
     BillLine,
     BillOfMaterials,
     Cancellation,
@@ -29,10 +32,14 @@ from production.models import (
     Lot,
     Material,
     MaterialMovement,
+    Milestone,
+    MilestoneForecast,
+    MilestoneTemplate,
     OrderLine,
     OrderMaterial,
     Product,
     PurchaseOrder,
+    Rebaseline,
     Site,
 )
 
@@ -270,3 +277,71 @@ def material_movement(quantity=100, *, order_material=None, kind="issue", moved_
         factory=order_material.factory, order_material=order_material, kind=kind, quantity_entered=quantity,
         unit_entered=unit or order_material.material.unit, moved_on=moved_on or day("2026-10-01"), **fields,
     )  # fmt: skip
+
+
+def moment(on):
+    """Noon of a day, in UTC."""
+    return datetime.datetime.combine(on, datetime.time(12), datetime.UTC)
+
+
+def milestone_template():
+    """The template that every installation begins with."""
+    names = ("code", "title", "predecessors", "gap_days", "responsible")
+    for place, step in enumerate(DEFAULT_TEMPLATE, start=1):
+        values = dict(zip(names, step, strict=True)) | {"position": place}
+        MilestoneTemplate.objects.get_or_create(category=None, code=values.pop("code"), defaults=values)
+
+
+def milestone(*, order=None, reached_on=None, **fields):
+    """One milestone of a frozen plan, planned on 1 October 2026 unless told otherwise; reached and recorded `reached_on`."""
+    order = order or new_order()
+    fields.setdefault("code", f"step-{next(numbers)}")
+    fields.setdefault("title", fields["code"].title())
+    fields.setdefault("position", 1)
+    fields.setdefault("responsible", "factory")
+    fields.setdefault("planned_on", day("2026-10-01"))
+    fields.setdefault("frozen_at", moment(day("2026-08-01")))
+    if reached_on:
+        fields = {"actual_on": reached_on, "evidence": "Report", "recorded_at": moment(reached_on)} | fields
+    return Milestone.objects.create(factory=order.factory, order=order, **fields)
+
+
+new_order = order
+
+
+def plan(order, finish, *, begin=None, is_frozen=True, reached=None, **planned):
+    """The shipped template as the plan of an order that is to end on a day; `reached` and other planned days by code.
+
+    Frozen on the day its confirmation was planned for.
+    """
+    steps = [schedule.Step(code, tuple(preds), gap) for code, _title, preds, gap, _by in DEFAULT_TEMPLATE]
+    days = schedule.backward(steps, finish, begin) | planned
+    frozen = moment(days[PLAN_CONFIRMED]) if is_frozen else None
+    return {
+        code: milestone(
+            order=order, code=code, title=title, predecessors=preds, responsible=by, position=place, planned_on=days[code],
+            reached_on=(reached or {}).get(code), frozen_at=frozen,
+        )
+        for place, (code, title, preds, _gap, by) in enumerate(DEFAULT_TEMPLATE, start=1)
+    }  # fmt: skip
+
+
+def forecast(milestone, on, *, said_on=None, **fields):
+    return MilestoneForecast.objects.create(
+        factory_id=milestone.factory_id, milestone=milestone, forecast_on=on, stated_at=moment(said_on or on), **fields
+    )
+
+
+def rebaseline(milestone=None, new_on=None, **fields):
+    """A move of a planned day that waits for approval."""
+    milestone = milestone or new_milestone()
+    fields.setdefault("reason", "We changed the print")
+    fields.setdefault("asked_at", moment(day("2026-09-01")))
+    fields.setdefault("was_on", milestone.planned_on)
+    return Rebaseline.objects.create(
+        factory_id=milestone.factory_id, milestone=milestone,
+        new_on=new_on or milestone.planned_on + datetime.timedelta(days=5), **fields,
+    )  # fmt: skip
+
+
+new_milestone = milestone

@@ -35,6 +35,7 @@ from production.models import (
     BillLine,
     FactoryDay,
     MaterialMovement,
+    MilestoneTemplate,
     OrderLine,
 )
 from tests import make
@@ -136,6 +137,16 @@ def a_scrap():
     return make.material_movement(5, order_material=supplied, kind="scrap")
 
 
+def a_template_step():
+    return MilestoneTemplate.objects.create(
+        category=make.category(), code=f"step-{next(make.numbers)}", title="Step", position=1
+    )
+
+
+def a_forecast():
+    return make.forecast(make.milestone(), make.day("2026-10-05"))
+
+
 def a_reversal():
     return make.reversal(make.delivery(100), 40, known_on=make.day("2026-11-05"))
 
@@ -154,6 +165,17 @@ def shares(name):
 
 DAY, DAYS = "The day must lie between 2000 and 2049.", "Days must lie between 2000 and 2049."
 CHECKS = [
+    Law("template_gap_within_a_year", a_template_step, [{"gap_days": 366}], "Enter at most 365 days."),
+    Law("milestone_within_calendar", lambda: make.milestone(frozen_at=None, reached_on=make.day("2026-10-02")),
+        outside("planned_on", "actual_on"), DAYS),
+    Law("a_reached_milestone_has_evidence", lambda: make.milestone(frozen_at=None),
+        [{"actual_on": make.day("2026-10-02")}, {"evidence": "Report"}, {"recorded_at": MOMENT},
+         {"actual_on": make.day("2026-10-02"), "recorded_at": MOMENT, "evidence": " "}],
+        "Say what shows that the milestone is reached."),
+    Law("forecast_within_calendar", a_forecast, outside("forecast_on"), DAY),
+    Law("a_move_names_another_day", make.rebaseline, [{"new_on": make.day("2026-10-01")}, *outside("was_on", "new_on")],
+        "Enter another day, between 2000 and 2049."),
+    Law("a_move_has_a_reason", make.rebaseline, [{"reason": " "}], "Say what we changed."),
     Law("role_is_known", make.user, [{"role": "owner"}]),
     Law("weekend_days_are_iso", make.calendar, [{"weekend": [0]}, {"weekend": [8]}],
         "Days off are numbers from 1 (Monday) to 7 (Sunday)."),
@@ -301,6 +323,12 @@ NEVER_TWO = [
         "Order line with this Source key already exists."),
     Law("one_row_per_order_and_material", make.order_material, ["order_id", "factory_id", "material_id"],
         "Order material with this Order and Material already exists."),
+    Law("template_code_unique_in_category", a_template_step, ["category_id", "code"],
+        "This template already has a milestone with that code."),
+    Law("milestone_code_unique_in_order", lambda: make.milestone(frozen_at=None), ["order_id", "factory_id", "code"],
+        "This plan already has a milestone with that code."),
+    Law("one_waiting_move_per_milestone", make.rebaseline, ["milestone_id", "factory_id"],
+        "A move of this milestone waits for approval already."),
     Law("lot_code_unique_in_factory", make.lot, ["factory_id", "line_id", "code"], "This factory already has a lot with that code."),
     Law("one_standing_exclusion_per_line", make.exclusion, ["line_id", "factory_id"], "There is already an exclusion of this row."),
     Law("one_standing_exclusion_per_lot", lambda: make.exclusion(lot=make.lot()), ["lot_id", "factory_id"],
@@ -567,6 +595,9 @@ CARRIED = [
         other_factory,
         "order_material__order",
     ),
+    ("milestone_of_its_orders_factory", make.milestone, other_factory, "order"),
+    ("forecast_of_its_milestones_factory", a_forecast, other_factory, "milestone__order"),
+    ("move_of_its_milestones_factory", make.rebaseline, other_factory, "milestone__order"),
     ("dispute_of_its_lines_factory", make.dispute, other_factory, "line__order"),
     ("dispute_of_its_lots_factory", lambda: make.dispute(lot=make.lot()), other_factory, "lot__line__order"),
     (
@@ -968,6 +999,10 @@ def a_row_of_each():
         lot=lot, major=2, units_rejected=2, units_material_fault=1, material_fault_approved_on=make.day("2026-11-02"), recorded_by=boss,
         lot_quantity=100,
     )  # fmt: skip
+    a_template_step()
+    reached = make.milestone(order=order, reached_on=make.day("2026-10-03"), recorded_by=boss, frozen_by=boss)
+    make.forecast(reached, make.day("2026-10-05"), stated_by=person)
+    make.rebaseline(reached, asked_by=boss, approved_by=boss, approved_at=MOMENT)
     supplied = make.order_material(order=order, material=fabric, allowance="0.02")
     over = {"on": make.day("2026-11-20"), "lifted_on": make.day("2026-11-20"), "decided_by": boss}
     exclusions = [
@@ -1051,7 +1086,7 @@ def test_every_constraint_of_the_database_is_named_in_a_test():
     found = {name for _, _, name, _, _ in in_the_database()}
     generic = {name for _, name, _ in plain_references() + plain_counts()}
     carriers = {"order_carries_factory", "line_carries_factory", "order_material_carries_factory", "lot_carries_factory",
-                "lot_carries_line", "delivery_carries_line_and_day"}  # fmt: skip
+                "lot_carries_line", "delivery_carries_line_and_day", "milestone_carries_factory"}  # fmt: skip
     assert found - generic - carriers - laws_tested() == set(), "add a Law for it"
     assert laws_tested() | carriers == found - generic, "a Law for what is no longer there"
     with connection.cursor() as cursor:
@@ -1076,6 +1111,7 @@ HOMES = {  # where each kind of trigger is tested
     r"claim_is_kept": "tests/test_claims.py",
     r"evidence_is_kept": "tests/test_claim_evidence.py",
     r"exclusion_is_never_deleted": "tests/test_exclusions.py",
+    r"(baseline_is_frozen|an_approved_move_is_kept|a_stated_day_is_kept)": "tests/test_plans.py",
     r"(not_back_dated|not_back_dated_later|begins_as_a_proposal|keeps_its_values)": "tests/test_four_eyes.py",
     r"(switched_off_by_two|not_deleted_while_on)": "tests/test_four_eyes.py",
     r"count_(insert|update|delete|truncate)": "tests/test_standings.py",

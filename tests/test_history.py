@@ -54,10 +54,14 @@ from production.models import (
     Material,
     MaterialMovement,
     MaterialOutcome,
+    Milestone,
+    MilestoneForecast,
+    MilestoneTemplate,
     OrderLine,
     OrderMaterial,
     Product,
     PurchaseOrder,
+    Rebaseline,
     Site,
     ToJudge,
     Touched,
@@ -71,6 +75,7 @@ TRACKED = {
     User, WorkingCalendar, CalendarException, Factory, Contact, Membership, StandingOverride, Site, Product, Material, BillOfMaterials,
     BillLine, PurchaseOrder, OrderLine, Cancellation, DateRevision, OrderMaterial, Lot, Delivery, Inspection, MaterialMovement, Breach,
     Watch, Policy, FourEyes, Claim, ClaimEvidence, Action, GradeConsequence, Exclusion, Dispute,
+    MilestoneTemplate, Milestone, Rebaseline,
 }  # fmt: skip
 DERIVED = {
     WorkingDay: "numbered by triggers from the calendar and its exceptions",
@@ -87,6 +92,7 @@ LOGS = {
     BreachStep: "each step is a row of its own, and a trigger refuses changes",
     ActionStep: "each step is a row of its own, and a trigger refuses changes",
     ClaimStep: "each step is a row of its own, and a trigger refuses changes",
+    MilestoneForecast: "each stated day is a row of its own, and a trigger refuses changes",
     JobSlot: "which slot was done when",
     Message: "the outbox: its own record of what was owed and sent",
     SendAttempt: "each try is a row of its own",
@@ -294,6 +300,8 @@ CHANGES = {  # of tables without a plain word in them: one column, and what it b
     Claim: ("evidence", "'Photos'"),
     ClaimEvidence: ("removed_at", "removed_at + interval '1 day'"),
     Action: ("title", "'Another'"),
+    MilestoneTemplate: ("title", "title || 'X'"),
+    Milestone: ("title", "title || 'X'"),
     GradeConsequence: ("deposit_terms", "'30 % in advance'"),
 }  # fmt: skip
 

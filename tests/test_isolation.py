@@ -37,7 +37,7 @@ WORDLESS = {
     "Touched.kind", "FactoryDay.cycle_histogram", "Breach.key", "BreachStep.what", "ClaimStep.what", "ActionStep.what", "Standing.grade",
     "Evaluation.sums", "Evaluation.measures", "Evaluation.gates", "Evaluation.flags", "Evaluation.evidence_on",
     "Evaluation.ungated_grade", "Evaluation.raw_grade", "Evaluation.digest", "Evaluation.code_version",
-    "GradeConsequence.deposit_terms",  # of the seller
+    "GradeConsequence.deposit_terms", "MilestoneTemplate.code", "MilestoneTemplate.title",  # of the seller
     "WorkingCalendar.country", "CalendarException.source",  # a country, a package
 }  # fmt: skip
 
@@ -175,7 +175,7 @@ LISTS = [
 ]
 NARROWED = {
     "/factories/": ["o=-name", "o=score", "o=breaches", "status=breach", "grade=good", "page=2", "format=csv", "format=xlsx"],
-    "/orders/": ["state=all", "state=late", "state=closed", "state=unreconciled", "after=~1", "before=~999999", "state=all&q=a"],
+    "/orders/": ["state=all", "state=late", "state=at-risk", "state=closed", "state=unreconciled", "after=~1", "before=~999999", "state=all&q=a"],
     "/deliveries/": ["timing=late", "timing=on-time", "format=csv", "format=xlsx", "from=2000-01-01", "to=2049-12-31",
                      "after=2049-01-01~999999", "before=2000-01-01~0", "q=-"],
     "/inspections/": ["verdict=rejected", "format=csv", "format=xlsx", "from=2000-01-01", "after=2049-01-01~999999", "q=-"],
@@ -241,6 +241,8 @@ MINE_TO_MOVE = {
     "evidence_add",
     "action_move",
     "dispute_withdraw",
+    "plan_confirm",
+    "milestone_forecast",
 }  # at an address of the own factory the contact may
 ANYBODY_MAY = {"account_reset_password"}  # asks for a mail to an address; nothing changes without its link
 

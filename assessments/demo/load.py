@@ -18,6 +18,7 @@ from assessments.demo.facts import Line, Order
 from assessments.demo.keep import note_existing
 from assessments.demo.people import PEOPLE, passphrase
 from assessments.demo.places import SITES
+from assessments.demo.plans import Plans
 from assessments.demo.suppliers import FACTORIES
 from assessments.models import Evaluation, Policy, Watch
 from factories.models import CalendarException, Category, Contact, Factory, Membership, WorkingCalendar, WorkingDay
@@ -38,10 +39,13 @@ from production.models import (
     Material,
     MaterialMovement,
     MaterialOutcome,
+    Milestone,
+    MilestoneForecast,
     OrderLine,
     OrderMaterial,
     Product,
     PurchaseOrder,
+    Rebaseline,
     Site,
     ToJudge,
 )
@@ -53,7 +57,7 @@ LAST_KNOWN_DAYS = 545
 
 FACTS = [
     Factory, WorkingDay, PurchaseOrder, OrderLine, OrderMaterial, Lot, Delivery, Inspection, MaterialMovement, Cancellation,
-    DateRevision, Product, BillLine,
+    DateRevision, Product, BillLine, Milestone, MilestoneForecast, Rebaseline,
 ]  # fmt: skip
 SUMS = [FactoryDay, LineOutcome, DeliveryOutcome, LotOutcome, MaterialOutcome]
 
@@ -124,6 +128,7 @@ class Loader:
         self._factories()
         self._people()
         self._orders()
+        self._plans()
         self._supplies()
         self._exclusions()
 
@@ -338,6 +343,11 @@ class Loader:
                 for row, delivery in facts
             )  # fmt: skip
             receipts |= {id(delivery): row for (_, delivery), row in zip(facts, rows, strict=True)}
+
+    def _plans(self) -> None:
+        orders = [(self.order_rows[id(order)], order) for order in self.company.orders]
+        for rows in Plans(self.day, orders, self.by_role).rows():
+            saved(rows)
 
     def _supplies(self) -> None:
         supplies = [(self.order_rows[id(order)], supply) for order in self.company.orders for supply in order.supplies]

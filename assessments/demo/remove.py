@@ -27,9 +27,12 @@ from production.models import (
     LotOutcome,
     MaterialMovement,
     MaterialOutcome,
+    Milestone,
+    MilestoneForecast,
     OrderLine,
     OrderMaterial,
     PurchaseOrder,
+    Rebaseline,
     ToJudge,
     Written,
 )
@@ -37,7 +40,7 @@ from production.models import (
 # Children first: each model goes in few statements, so that its marks and history cost few statements too.
 OF_FACTORY: list[type[models.Model]] = [
     Watch, Action, Breach, Claim, Evaluation, Dispute, Exclusion, MaterialOutcome, LotOutcome, DeliveryOutcome, LineOutcome, FactoryDay,
-    MaterialMovement, OrderMaterial, Inspection,
+    MaterialMovement, OrderMaterial, Inspection, Rebaseline, MilestoneForecast, Milestone,
 ]  # fmt: skip
 
 # Laws that keep such rows for ever: what was invented is not meant.

@@ -24,12 +24,13 @@ from assessments.views import disputes, exclusions
 from assessments.views.breaches import pressing, with_names
 from assessments.views.entrance import today
 from factories.models import Factory, WorkingDay
+from production import plan_words, plans
 from production.calendars import ending
 from production.judging import today_at
-from production.models import Delivery, FactoryDay, Inspection, LineOutcome, Lot, PurchaseOrder, Site
+from production.models import Delivery, FactoryDay, Inspection, LineOutcome, Lot, Milestone, PurchaseOrder, Site
 from production.supplies import overdue
 
-BREACHES, IN_HAND, LINES, DUE_SOON_DAYS, GAP_DAYS, DECISIONS = 6, 3, 8, 7, 2, 6
+BREACHES, IN_HAND, LINES, DUE_SOON_DAYS, GAP_DAYS, DECISIONS, SLIPPING = 6, 3, 8, 7, 2, 6, 6
 
 
 @require_safe
@@ -71,6 +72,7 @@ def manager(user: User) -> dict[str, Any]:
         "breaches": breached["rows"],
         "breach_count": breached["count"],
         "in_hand": in_hand(user),
+        "slipping": slipping(user),
         "late": lines(user, late=True),
         "due": lines(user, late=False),
         "gaps": data_gaps(user),
@@ -185,11 +187,22 @@ def contact(user: User) -> dict[str, Any]:
     ]
     return {
         "cards": cards,
+        "to_confirm": to_confirm(user),
         "disputes": disputes.waiting(user),
         "late": lines(user, late=True),
         "due": lines(user, late=False),
         "data_as_of": scorecards.newest_moment(standings),
     }
+
+
+def to_confirm(user: User) -> list[dict[str, str]]:
+    """The own orders whose plan waits for the factory's word, first planned first."""
+    drafts = Milestone.objects.filter(order=OuterRef("pk"), frozen_at=None)
+    orders = PurchaseOrder.objects.visible_to(user).filter(Exists(drafts), closed_on=None).select_related("factory")
+    return [
+        {"number": order.number, "url": plan_words.url_of(order, "plan_confirm")}
+        for order in orders.order_by("pk")[:DECISIONS]
+    ]
 
 
 def _rows_url(standing: Standing, measure: str, **query: str) -> str:
@@ -215,6 +228,18 @@ def in_hand(user: User) -> list[dict[str, Any]]:
 def unreconciled(user: User) -> int:
     """Orders whose goods have all come for more than 30 days, with our material, that nobody closed (MAT-9)."""
     return overdue(PurchaseOrder.objects.visible_to(user), today()).count()
+
+
+def slipping(user: User) -> dict[str, Any]:
+    """Orders whose plan heads for an end later than planned, the worst first: how many, and the first of them."""
+    found = plans.slipping(PurchaseOrder.objects.visible_to(user), today())
+    first = list(found)[:SLIPPING]
+    orders = PurchaseOrder.objects.select_related("factory").in_bulk(first)
+    return {
+        "rows": [plan_words.slipping_row(orders[order], found[order]) for order in first],
+        "count": len(found),
+        "url": url_or_none("order_list", state="at-risk"),
+    }
 
 
 def lines(user: User, late: bool) -> dict[str, Any]:

@@ -4,6 +4,14 @@ from production.models.disputes import Dispute
 from production.models.exclusions import Exclusion
 from production.models.inspections import Inspection
 from production.models.materials import MaterialMovement
+from production.models.milestones import (
+    DEFAULT_TEMPLATE,
+    PLAN_CONFIRMED,
+    Milestone,
+    MilestoneForecast,
+    MilestoneTemplate,
+    Rebaseline,
+)
 from production.models.orders import (
     Cancellation,
     DateRevision,
@@ -30,6 +38,8 @@ from production.models.rollups import (
 )
 
 __all__ = [
+    "DEFAULT_TEMPLATE",
+    "PLAN_CONFIRMED",
     "SUM_FIELDS",
     "BillLine",
     "BillOfMaterials",
@@ -51,12 +61,16 @@ __all__ = [
     "Material",
     "MaterialMovement",
     "MaterialOutcome",
+    "Milestone",
+    "MilestoneForecast",
+    "MilestoneTemplate",
     "OrderLine",
     "OrderMaterial",
     "Outcome",
     "Party",
     "Product",
     "PurchaseOrder",
+    "Rebaseline",
     "Site",
     "ToJudge",
     "Touched",

@@ -37,6 +37,8 @@ readers_only = _only(reads_production)
 order_writers_only = _only(lambda user: user.writes_orders())
 inspection_writers_only = _only(lambda user: user.writes_inspections())
 approvers_only = _only(approves)
+# Who keeps a plan together: those who write orders, and the factory itself.
+partners_only = _only(lambda user: user.writes_orders() or user.role == user.Role.CONTACT)
 
 
 def sees_terms(user) -> bool:

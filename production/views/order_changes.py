@@ -20,7 +20,7 @@ from production.wording import amount, day
 MATERIALS_OFFERED = 200
 
 
-def _small_task(request, order, form, *, title, button, done, save, models, fields=None, **context):
+def small_task(request, order, form, *, title, button, done, save, models, fields=None, **context):
     """A form on a page of its own: under the lock of the order, saved or shown again with what is wrong."""
     if request.method == "POST":
         try:
@@ -44,7 +44,7 @@ def _small_task(request, order, form, *, title, button, done, save, models, fiel
     return render(request, template, context, status=422 if form.errors else 200)
 
 
-def _typed(request):
+def typed(request):
     """What was sent, even if it is nothing: a form without data has neither errors nor anything to save."""
     return request.POST if request.method == "POST" else None
 
@@ -61,10 +61,10 @@ def _chosen(request):
 def revision_new(request, factory, number):
     order = order_of(request, factory, number)
     form = RevisionForm(
-        _typed(request), lines=_lines(order), user=request.user, may_approve=approves(request.user),
+        typed(request), lines=_lines(order), user=request.user, may_approve=approves(request.user),
         initial=_chosen(request),
     )  # fmt: skip
-    return _small_task(
+    return small_task(
         request,
         order,
         form,
@@ -117,8 +117,8 @@ def revision_approve(request, factory, number, pk):
 @order_writers_only
 def cancellation_new(request, factory, number):
     order = order_of(request, factory, number)
-    form = CancellationForm(_typed(request), lines=_lines(order), initial=_chosen(request))
-    return _small_task(
+    form = CancellationForm(typed(request), lines=_lines(order), initial=_chosen(request))
+    return small_task(
         request,
         order,
         form,
@@ -145,8 +145,8 @@ def line_close_short(request, factory, number):
     if not lines.exists():
         messages.info(request, _("No line is open."))
         return SeeOther(url_of(order))
-    form = CloseShortForm(_typed(request), lines=lines, initial=_chosen(request))
-    return _small_task(
+    form = CloseShortForm(typed(request), lines=lines, initial=_chosen(request))
+    return small_task(
         request,
         order,
         form,
@@ -174,10 +174,10 @@ def order_close(request, factory, number):
              "loss is charged to the factory.")  # fmt: skip
     if still:
         told += " " + _("%(count)s lines still wait for goods.") % {"count": amount(still)}
-    return _small_task(
+    return small_task(
         request,
         order,
-        CloseOrderForm(_typed(request)),
+        CloseOrderForm(typed(request)),
         title=_("Close %(number)s") % {"number": order.number},
         button=_("Close the order"),
         told=told,
@@ -196,10 +196,10 @@ def order_close(request, factory, number):
 def movement_new(request, factory, number):
     order = order_of(request, factory, number)
     kind = request.GET.get("kind", "issue")
-    form = MovementForm(_typed(request), order=order, initial={"kind": kind})
+    form = MovementForm(typed(request), order=order, initial={"kind": kind})
     used = Material.objects.filter(orders__order=order)
     offered = used.union(Material.objects.all().order_by("code")[:MATERIALS_OFFERED])
-    return _small_task(
+    return small_task(
         request,
         order,
         form,

@@ -18,6 +18,8 @@ from production.forms.fields import refuse
 from production.forms.orders import ConfirmForm, LineForm, OrderForm, today
 from production.judging import standings, today_at, with_facts
 from production.models import Delivery, Inspection, OrderLine, Product, PurchaseOrder
+from production.plan_words import next_one, plan_of
+from production.plans import courses
 from production.reconcile import reconciliation_due_on
 from production.supplies import supplies_of
 from production.views.access import SeeOther, approves, order_writers_only, readers_only, sees_notes, sees_terms
@@ -49,16 +51,17 @@ def order_list(request):
 
 
 def _rows(orders):
-    """One row for each order of a page, from two queries: the orders, and all of their lines."""
+    """One row for each order of a page, from its lines and its plan: the same queries for any number of orders."""
     received = Delivery.objects.filter(line=OuterRef("pk")).values("line").annotate(sum=Sum("quantity")).values("sum")
     lines = OrderLine.objects.filter(order__in=orders).select_related("outcome", "product", "site")
     per_order = defaultdict(list)
     for line in lines.annotate(received=Coalesce(Subquery(received), 0, output_field=DecimalField())):
         per_order[line.order_id].append(line)
-    return [_row(order, per_order[order.pk]) for order in orders]
+    planned = courses([order.pk for order in orders], today())
+    return [_row(order, per_order[order.pk], planned.get(order.pk)) for order in orders]
 
 
-def _row(order, lines):
+def _row(order, lines, course):
     units = {line.product.unit for line in lines}
     waiting = [line for line in lines if hasattr(line, "outcome") and line.outcome.is_open and line.outcome.due_on]
     due = min((line.outcome.due_on for line in waiting), default=None)
@@ -76,6 +79,7 @@ def _row(order, lines):
         "due": short_day(due, today()) if due else "–",
         "status": status,
         "word": word,
+        "next": next_one(course, today()),
     }
 
 
@@ -142,6 +146,8 @@ def order_detail(request, factory, number):
             for each in line.cancellations.all()
         ],
         "supplies": supplies_of(order, with_prices=user.sees_prices()),
+        "plan": plan_of(order, user, today(), sees_notes(user)),
+        "plan_url": url_of(order, "plan_edit") if user.writes_orders() and lines and not order.closed_on else "",
         "sees_prices": user.sees_prices(),
         "sees_notes": sees_notes(user),
         "may_approve": approves(user),
