@@ -51,6 +51,16 @@ class BillAdmin(admin.ModelAdmin):
     inlines = [BillLineInline]
 
 
+@admin.register(models.MilestoneTemplate)
+class MilestoneTemplateAdmin(admin.ModelAdmin):
+    """What a new plan begins with. A category with rows of its own begins with those alone."""
+
+    list_display = ["title", "category", "position", "code", "predecessors", "gap_days", "responsible"]
+    list_editable = ["position", "gap_days", "responsible"]
+    list_filter = ["category"]
+    list_select_related = ["category"]
+
+
 @admin.register(models.PurchaseOrder)
 class OrderAdmin(admin.ModelAdmin):
     list_display = ["number", "factory", "ordered_on", "confirmed_on", "closed_on"]

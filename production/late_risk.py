@@ -91,11 +91,12 @@ class Risk:
     """The chance of one open order, the counts behind it, and when it will likely and safely end.
 
     `over` of `pool` comparable orders (`own_over` of `own` of the same factory) needed more than the `slack_days` that are
-    left after the milestone `code` was reached.
+    left after the milestone `code` was reached. Only those are counted that slipped at least `elapsed_days`, as this one has.
     """
 
     code: str
     slack_days: int
+    elapsed_days: int
     own_over: int
     own: int
     over: int
@@ -231,7 +232,7 @@ def risk(known: Known, cohort: Sequence[Compared], today: date) -> Risk | None:
     likely, safe = (schedule.slip_quantile(own, pool, q, elapsed) for q in (LIKELY, SAFE))
     still, own_still = ([slip for slip in slips if elapsed is None or slip >= elapsed] for slips in (pool, own))
     return Risk(
-        code, slack, sum(slip > slack for slip in own_still), len(own_still), sum(slip > slack for slip in still),
+        code, slack, elapsed or 0, sum(slip > slack for slip in own_still), len(own_still), sum(slip > slack for slip in still),
         len(still), chance, *(None if slip is None else expected + timedelta(days=slip) for slip in (likely, safe)),
         sum(each.is_late for each in cohort), len(cohort),
     )  # fmt: skip

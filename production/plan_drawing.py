@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from production import schedule
@@ -12,7 +13,8 @@ from production.plans import Course, Stage
 
 # Colours of the light theme, for paper; on screen the classes of the charts win.
 MUTED, GRID, LINE, OK, BREACH, PAPER = "#545C68", "#E3E7EC", "#0A58A8", "#008577", "#8F1D0B", "#FFFFFF"
-WIDTH, LEFT, RIGHT, TOP, ROW, BAR = 720, 190, 84, 26, 24, 9
+WIDTH, LEFT, RIGHT, TOP, ROW, BAR = 900, 225, 70, 26, 24, 9
+LONGEST = 32
 TICKS = 6
 
 
@@ -71,7 +73,7 @@ def _row(stage: Stage, start: date, place: int, x) -> SafeString:
     parts = [
         format_html(
             '<text class="{}" x="{}" y="{}" text-anchor="end" fill="{}">{}</text>',
-            "cv" if stage.is_critical else "", LEFT - 10, middle + 4, MUTED, stage.row.title[:30],
+            "cv" if stage.is_critical else "", LEFT - 10, middle + 4, MUTED, Truncator(stage.row.title).chars(LONGEST),
         ),
         format_html(
             '<rect class="ci" fill="{}" fill-opacity="{}" x="{}" y="{}" width="{}" height="{}" rx="2"/>',

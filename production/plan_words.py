@@ -22,6 +22,8 @@ def pill(course: Course) -> tuple[str, str]:
     """An order by its plan: (status, word)."""
     if course.is_done:
         return "ok", _("All reached")
+    if not course.is_frozen:
+        return "no_data", _("Not confirmed")
     if course.is_late:
         return "breach", _("%(days)s too late") % {"days": days(-course.slack_days)}
     if course.is_slipping:
@@ -45,8 +47,8 @@ def slip(count: int) -> str:
 
 
 def slack(course: Course) -> str:
-    if course.is_done:
-        return ""
+    if not course.is_frozen:
+        return _("Not confirmed")
     left = course.slack_days
     return (
         _("%(days)s to spare") % {"days": days(left)} if left >= 0 else _("%(days)s too late") % {"days": days(-left)}
@@ -219,6 +221,10 @@ def risk_words(risk: late_risk.Risk, test: late_risk.BackTest | None, course: Co
     if risk.own:
         told.append(_compared(_("of this factory's own"), risk.own_over, risk.own, risk.slack_days))
     told[0] += " " + _("Counted from: %(title)s.") % {"title": title}
+    if risk.elapsed_days:
+        told[0] += " " + _("Only those that slipped by %(days)s or more after it are compared, as this one has.") % {
+            "days": days(risk.elapsed_days)
+        }
     if risk.likely_on and risk.safe_on:
         told.append(
             _("Likely by %(likely)s, safe by %(safe)s.") % {"likely": day(risk.likely_on), "safe": day(risk.safe_on)}

@@ -68,7 +68,8 @@ class Course:
 
     @property
     def is_slipping(self) -> bool:
-        return not self.is_done and self.slip_days > 0
+        """Whether it will end later than planned; a plan that nobody confirmed is no promise yet."""
+        return self.is_frozen and not self.is_done and self.slip_days > 0
 
     @property
     def is_late(self) -> bool:
@@ -149,7 +150,7 @@ def ended(milestone: schedule.Milestone, end: End) -> schedule.Milestone:
 
 def may_slip(orders: QuerySet, today: date) -> QuerySet:
     """Orders that are not over and of which something is later than planned: without that, no end is projected later."""
-    own = Milestone.objects.filter(order=OuterRef("pk"))
+    own = Milestone.objects.filter(order=OuterRef("pk"), frozen_at__isnull=False)
     later = own.filter(
         Q(actual_on=None, planned_on__lt=today)
         | Q(actual_on__gt=F("planned_on"))

@@ -1,6 +1,7 @@
 """The demo company: the same on the same day, with every state on the screen, and gone without a trace."""
 
 import datetime
+from collections import Counter
 from io import StringIO
 
 import pytest
@@ -17,7 +18,7 @@ from assessments.demo.people import PEOPLE, passphrase
 from assessments.models import Breach, Claim, ClaimEvidence, Evaluation, JobSlot, Policy, Watch
 from factories.models import CalendarException, Category, Factory
 from notifications.models import Message
-from production import rollup_checks
+from production import late_risk, plans, rollup_checks
 from production.models import (
     Cancellation,
     DateRevision,
@@ -27,8 +28,11 @@ from production.models import (
     LineOutcome,
     MaterialMovement,
     MaterialOutcome,
+    Milestone,
+    MilestoneForecast,
     OrderLine,
     PurchaseOrder,
+    Rebaseline,
     Site,
     Touched,
 )
@@ -203,6 +207,26 @@ class TestWhatIsOnTheScreen:
         assert states == {"proposed", "approved", "declined", "withdrawn", "lifted"}
         assert {exclusion.kind for exclusion in Exclusion.objects.all()} == {"line", "lot", "material"}
         assert CalendarException.objects.filter(is_open=True).exists()
+
+    def test_plans_that_slip_that_move_and_that_wait_for_the_factory(self):
+        orders = PurchaseOrder.objects.filter(is_demo=True)
+        found = plans.slipping(orders, DAY)
+        assert 5 <= len(found) <= 60
+        assert {each.slips_from.row.responsible for each in found.values()} == {"buyer", "factory"}
+        assert Rebaseline.objects.filter(approved_at__isnull=False).exists()
+        assert Milestone.objects.filter(frozen_at=None).exists()
+        assert not Milestone.objects.filter(actual_on__gte=DAY).exists()
+        assert not MilestoneForecast.objects.filter(stated_at__date__gte=DAY).exists()
+
+    def test_the_chance_of_being_late_is_said_of_some_open_orders_and_of_others_the_base_rate(self):
+        late_risk.tests.values.clear()
+        said = Counter()
+        for order in PurchaseOrder.objects.filter(
+            lines__outcome__is_open=True, milestones__actual_on__isnull=False
+        ).distinct():
+            risk, tested = late_risk.risk_of(order, DAY)
+            said["nothing" if risk is None else "chance" if tested.may_be_said else "base rate"] += 1
+        assert min(said["chance"], said["base rate"]) >= 5
 
     def test_the_size_of_a_real_company(self):
         assert Factory.objects.filter(is_demo=True).count() == 24

@@ -331,6 +331,18 @@ def test_orders_at_risk_and_the_start_page_list_the_same_orders(client, planned,
     assert "PO-2391" not in text(client, "/orders/?state=at-risk")
 
 
+def test_a_plan_that_nobody_confirmed_is_at_no_risk_yet(client, order, buyer):
+    make.plan(order, ahead(50), is_frozen=False, plan_approved=ahead(-30))
+    assert "Not confirmed" in text(client)
+    assert "Not confirmed" in text(client, "/orders/")
+    assert "No order is at risk" in text(client, "/orders/?state=at-risk")
+
+
+def test_the_template_is_edited_in_the_administration(client):
+    client.force_login(make.user("admin", is_superuser=True))
+    assert "Pre-production sample approved" in text(client, "/admin-area/production/milestonetemplate/")
+
+
 def test_the_delay_of_a_sample_is_ours(client, planned, buyer):
     make.forecast(planned["pp_sample_approved"], ahead(30), said_on=today())
     assert "We answer for that, not the factory." in text(client)
