@@ -175,7 +175,8 @@ LISTS = [
 ]
 NARROWED = {
     "/factories/": ["o=-name", "o=score", "o=breaches", "status=breach", "grade=good", "page=2", "format=csv", "format=xlsx"],
-    "/orders/": ["state=all", "state=late", "state=at-risk", "state=closed", "state=unreconciled", "after=~1", "before=~999999", "state=all&q=a"],
+    "/orders/": ["state=all", "state=late", "state=at-risk", "state=closed", "state=unreconciled", "after=~1", "before=~999999",
+                 "state=all&q=a"],
     "/deliveries/": ["timing=late", "timing=on-time", "format=csv", "format=xlsx", "from=2000-01-01", "to=2049-12-31",
                      "after=2049-01-01~999999", "before=2000-01-01~0", "q=-"],
     "/inspections/": ["verdict=rejected", "format=csv", "format=xlsx", "from=2000-01-01", "after=2049-01-01~999999", "q=-"],

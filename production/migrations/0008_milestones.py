@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('factories', '0002_working_days'),
-        ('production', '0005_day_indexes'),
+        ('production', '0007_fabric_and_kept_exclusions'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

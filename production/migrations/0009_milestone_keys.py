@@ -29,5 +29,5 @@ def add_template(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("production", "0006_milestones")]
+    dependencies = [("production", "0008_milestones")]
     operations = [*(key(*each) for each in KEYS), migrations.RunPython(add_template, migrations.RunPython.noop)]
