@@ -68,7 +68,7 @@ def move(action: Action, name: str, user: Any, note: str = "") -> bool:
 def _step(action: Action, what: str, user: Any, note: str) -> None:
     step = ActionStep.objects.create(action=action, what=what, by=user, note=note)
     messages.tell_of_actions([(action, step)])
-    if action.kind == Action.Kind.PLAN:
+    if action.kind == Action.Kind.PLAN or what == "confirm":
         sync_standings([action.factory_id])
 
 
@@ -101,11 +101,25 @@ SELECT asked.*, steps.id AS step_id FROM asked JOIN steps ON steps.action_id = a
 """
 
 
+# The days on which corrections were confirmed, by the calendar of the factory `f`: they end what its lots had stopped. One
+# that was asked because of late goods or lost material says nothing of the quality.
+CORRECTED = """
+NULLIF(ARRAY(
+    SELECT DISTINCT (p.at AT TIME ZONE f.time_zone)::date FROM assessments_action a
+    JOIN assessments_actionstep p ON p.action_id = a.id AND p.what = 'confirm'
+    LEFT JOIN assessments_breach b ON b.id = a.breach_id
+    WHERE a.factory_id = f.id AND a.kind = 'correction' AND a.state = 'done' AND COALESCE(b.measure, 'defect') = 'defect'
+    ORDER BY 1
+), '{}')"""
+
+
 def sync_standings(factories: Sequence[int]) -> None:
-    """Writes down one floor below since when a plan waits for the factory's answer, where orders are placed."""
+    """Writes down one floor below, where orders are placed and goods inspected: since when a plan waits for the factory's
+    answer, and on which days corrections were confirmed."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE factories_standing s SET plan_due_on = (SELECT min(a.due_on) FROM assessments_action a "
-            "WHERE a.factory_id = s.factory_id AND a.kind = 'plan' AND a.state = 'asked') WHERE s.factory_id = ANY(%s)",
+            "WHERE a.factory_id = s.factory_id AND a.kind = 'plan' AND a.state = 'asked'), "
+            f"corrected_on = {CORRECTED} FROM factories_factory f WHERE f.id = s.factory_id AND s.factory_id = ANY(%s)",
             [list(factories)],
         )

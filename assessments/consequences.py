@@ -23,8 +23,8 @@ def apply(factories: Iterable[int] | None = None) -> int:
         cursor.execute(
             f"""
             WITH changed AS (
-                INSERT INTO factories_standing AS s (factory_id, grade, since_on, {FIELDS})
-                SELECT f.id, c.grade, COALESCE(since.as_of, CURRENT_DATE), {FIELDS}
+                INSERT INTO factories_standing AS s (factory_id, grade, since_on, corrected_on, {FIELDS})
+                SELECT f.id, c.grade, COALESCE(since.as_of, CURRENT_DATE), {actions.CORRECTED}, {FIELDS}
                 FROM factories_factory f
                 LEFT JOIN LATERAL (
                     SELECT e.published_grade, e.as_of FROM assessments_evaluation e

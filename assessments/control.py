@@ -82,6 +82,16 @@ def p_chart(lots: Lots) -> PChart:
     return PChart(p_bar if lots else None, ucl, lcl, _outside(rates, ucl, lcl))
 
 
+def least_units(p_bar: float) -> int:
+    """How many units a lot needs on a p-chart around a mean of `p_bar`, a share: 50, 100 or 200 (SPC-1).
+
+    Below it the three-sigma limits do not hold: the fewer bad units are to be expected, the larger the lot has to be.
+    """
+    if not 0 <= p_bar <= 1:
+        raise BadInput("A mean lies between 0 and 1.", "p_bar")
+    return 50 if p_bar >= 0.10 else 100 if p_bar >= 0.02 else 200
+
+
 def laney_chart(lots: Lots) -> LaneyChart:
     """Laney's p' chart (SPC-2), for lots so large that the plain limits cry wolf."""
     rates, p_bar, sigmas = _rates(lots)

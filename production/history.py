@@ -11,7 +11,17 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from production.wording import amount, day, moment
 
-SKIPPED = {"id", "version", "idem", "recorded_at", "recorded_by", "factory", "is_demo", "source_key"}
+SKIPPED = {
+    "id",
+    "version",
+    "idem",
+    "recorded_at",
+    "recorded_by",
+    "factory",
+    "is_demo",
+    "source_key",
+    "severity_because",
+}
 
 
 @dataclass

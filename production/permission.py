@@ -1,7 +1,7 @@
 """Whether a factory may be given an order: what its grade allows, what the cap leaves, what an override lifts."""
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
@@ -54,16 +54,20 @@ def may_order(
     open_value: Amounts,
     new_value: Amounts,
     day: datetime.date,
+    stopped: Sequence[str] = (),
 ) -> Decision:
     """The decision on one order, or on one more line of it, on `day`.
 
     `open_value` is the worth of what is still to come, `new_value` what the order adds to it. Only the currency of the
-    cap counts; what is in others is named. An override in force lifts the block, the warning and the cap alike. Without a
-    standing nothing holds the factory back.
+    cap counts; what is in others is named. `stopped` says of which goods inspection is discontinued (AQL-5): a warning.
+    An override in force lifts the block, the warning and the cap alike. Without a standing nothing else holds the factory
+    back.
     """
+    blocked, warned, told = [], list(stopped), []
     if standing is None:
-        return FREE
-    blocked, warned, told = [], [], []
+        if stopped and (lifted := _in_force(overrides, day)):
+            return Decision(True, False, (lifted,))
+        return Decision(True, bool(warned), tuple(warned))
     grade = _grade(standing)
     if standing.orders == BLOCK:
         blocked.append(

@@ -6,21 +6,33 @@ from decimal import Decimal
 from django.db.models import DecimalField, F, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce, Greatest
 
-from factories.models import Factory, Severity, Standing, StandingOverride
+from factories.models import Category, Factory, Standing, StandingOverride
+from production import switching
 from production.models import Cancellation, Delivery, OrderLine, PurchaseOrder
-from production.permission import FREE, Amounts, Decision, may_order
+from production.permission import Amounts, Decision, may_order
+from production.strictness import plainly
 
 NUMBER = DecimalField(max_digits=38, decimal_places=12)
 
 
 def decide(factory: Factory, new_value: Amounts, day: datetime.date) -> Decision:
-    """May the factory be given this order on the day? At most three queries."""
-    standing = Standing.objects.filter(factory=factory).first()
+    """May the factory be given this order on the day? At most three queries, and one where inspection is discontinued."""
+    lots = switching.rows_of_outer("factory_id")
+    standing = Standing.objects.filter(factory=factory).annotate(judged_lots=lots).first()
     if standing is None:
-        return FREE
+        stopped = discontinued(switching.of(factory))
+        return may_order(None, StandingOverride.objects.filter(factory=factory).in_force(day), {}, {}, day, stopped)
+    stopped = discontinued(switching.states(standing.judged_lots, standing.corrected_on))
     overrides = StandingOverride.objects.filter(factory=factory).in_force(day)
     held = open_value(factory) if standing.max_open_value is not None else {}
-    return may_order(standing, overrides, held, new_value, day)
+    return may_order(standing, overrides, held, new_value, day, stopped)
+
+
+def discontinued(states: dict[int, switching.State]) -> list[str]:
+    """Each category of which inspection is discontinued, in a sentence. One query where there is one."""
+    stopped = {category: state for category, state in states.items() if state.is_discontinued}
+    named = Category.objects.filter(pk__in=stopped).order_by("name") if stopped else []
+    return [f"{category.name}: {plainly(stopped[category.pk])}" for category in named]
 
 
 def hold(factory: Factory) -> None:
@@ -60,9 +72,3 @@ def deposit_terms(factory: Factory) -> str:
     """What is to be paid when, as the factory's grade has it now."""
     standing = getattr(factory, "standing", None)
     return standing.deposit_terms if standing else ""
-
-
-def severity_of(factory: Factory) -> Severity:
-    """How strictly the goods of a factory are inspected now."""
-    standing = getattr(factory, "standing", None)
-    return Severity(standing.inspection) if standing else Severity.NORMAL

@@ -6,6 +6,7 @@ that print on white paper (PDF, mail), classes carry the theme. A missing value 
 
 from assessments.charts.changes import grade_changes
 from assessments.charts.control import Lot, p_chart
+from assessments.charts.drift import drift
 from assessments.charts.heatmap import heat_class, heat_steps
 from assessments.charts.histogram import histogram
 from assessments.charts.points import points_rule
@@ -14,6 +15,7 @@ from assessments.charts.trend import Point, sparkline, trend
 __all__ = [
     "Lot",
     "Point",
+    "drift",
     "grade_changes",
     "heat_class",
     "heat_steps",

@@ -28,11 +28,12 @@ RUN = 8  # so many neighbours on one side of the centre are no accident
 
 @dataclass(frozen=True)
 class Lot:
-    """One inspected lot, in order of inspection. `note` goes into its title ("9 of 80")."""
+    """One inspected lot, in order of inspection. `note` goes into its title ("9 of 80"); `few` is drawn open, not judged."""
 
     label: str
     value: Rate
     note: str = ""
+    few: bool = False
 
 
 def p_chart(
@@ -46,8 +47,9 @@ def p_chart(
 ) -> SafeString:
     """Defect rate 0..1 per lot, with one upper and one lower limit per lot.
 
-    Outside = square with its value; the eighth neighbour on one side of the centre gets a small 8; `changes` are the
-    places of lots with which a new policy begins. Raises ValueError when limits and lots differ in number.
+    Outside = square with its value; a lot too small to be judged is open and has no limits, None; the eighth neighbour on
+    one side of the centre gets a small 8; `changes` are the places of lots with which a new policy begins. Raises
+    ValueError when limits and lots differ in number.
     """
     if not len(lots) == len(upper) == len(lower):
         raise ValueError("one upper and one lower limit per lot")
@@ -85,7 +87,7 @@ def p_chart(
             out = _out(lot.value, upper[i], lower[i])
             told = f"{lot.label}: {words(lot.value, '%', 1)}" + (f" ({lot.note})" if lot.note else "")
             x, y = frame.x(i), frame.y(lot.value)
-            parts.append(mark(x, y, out, False, told if size.hovers else ""))
+            parts.append(mark(x, y, out, lot.few, told if size.hovers else ""))
             if out:
                 parts.append(text(x, max(size.top + 2, y - 9), words(lot.value, "%", 1), anchor="middle", class_="cv"))
             elif i in eighth:
@@ -144,7 +146,7 @@ def _eighth(lots: Sequence[Lot], centre: Rate) -> set[int]:
     found: set[int] = set()
     side, length = 0, 0
     for i, lot in enumerate(lots):
-        if lot.value is None or centre is None:
+        if lot.value is None or lot.few or centre is None:
             continue
         here = (float(lot.value) > float(centre)) - (float(lot.value) < float(centre))
         length = length + 1 if here == side and here != 0 else int(here != 0)

@@ -21,12 +21,13 @@ from assessments import breach_wording, evidence, scorecards, wording
 from assessments.figures import count, country_name, day, points, quantity
 from assessments.models import Breach, Evaluation, Watch
 from assessments.scorecards import Card
-from assessments.views import drawings, outlook
+from assessments.views import drawings, lot_charts, outlook
 from assessments.views.account import safe_next
 from assessments.views.breaches import pressing, with_names
 from assessments.views.entrance import BUSINESS, STAFF, factory_or_404, open_to, sees_money, today
 from assessments.views.grades import in_force, standing
-from factories.models import Contact, Factory
+from factories.models import Category, Contact, Factory
+from production import strictness, switching
 from production.drawn_pages import held, kept_while_the_answers_hold, written
 from production.models import LineOutcome, PurchaseOrder
 from production.prepared import Prepared
@@ -60,13 +61,14 @@ def factory_detail(request: HttpRequest, code: str) -> HttpResponse:
         "orders": running_orders(factory),
         "facts": facts(factory, links=user.writes_orders()),
         "standing": standing(factory, user),
+        "inspecting": (severities := inspecting(factory)),
         "breaches_url": f"{reverse('breach_list')}?state=all&factory={factory.code}" if user.sees_breaches() else "",
-        "pairs": pairs([]),
+        "pairs": pairs([], severities),
         "data_as_of": chosen.computed_at if chosen else None,
     }
     if chosen:
         with held(factory.written):
-            context |= judged(factory, card, chosen, sees_money(user))
+            context |= judged(factory, card, chosen, sees_money(user), severities)
     return render(request, "assessments/factory_detail.html", context)
 
 
@@ -83,10 +85,10 @@ def periods(card: Card) -> list[tuple[str, str]]:
     ]
 
 
-def judged(factory: Factory, card: Card, shown: Evaluation, money: bool) -> dict[str, Any]:
+def judged(factory: Factory, card: Card, shown: Evaluation, money: bool, severities: list[Any]) -> dict[str, Any]:
     """What the page says about one evaluation."""
     drawn = drawings.trends(card, today(), shown, money)
-    lots = drawings.lots(factory, shown.as_of)
+    lots = lot_charts.lots(factory, shown.as_of)
     sums = outlook.sums(factory, shown, card.now)
     arrows = outlook.arrows(sums)
     return {
@@ -94,8 +96,8 @@ def judged(factory: Factory, card: Card, shown: Evaluation, money: bool) -> dict
         "late": late(shown),
         "stats": [score_stat(shown), *(stat(name, shown, money, arrows[name]) for name in wording.MEASURES)],
         "first_trend": drawn[0],
-        "pairs": pairs([*drawn[1:], lots]),
-        "drifts": bool(lots and lots["drifts"]),
+        "pairs": pairs([*drawn[1:], *((lots.chart, lots.drift) if lots else ())], severities),
+        "drifts": bool(lots and lots.drifts),
         "lines": late_lines(shown),
         "gain": evidence.one_more_on_time(shown),
         "score_url": wording.score_url(shown),
@@ -106,10 +108,11 @@ def judged(factory: Factory, card: Card, shown: Evaluation, money: bool) -> dict
     }
 
 
-def pairs(drawn: list[dict[str, Any] | None]) -> list[list[dict[str, Any]]]:
-    """What stands below, two and two: the drawings that have something to draw, the running orders, the factory's facts."""
+def pairs(drawn: list[dict[str, Any] | None], severities: list[Any]) -> list[list[dict[str, Any]]]:
+    """What stands below, two and two: the drawings that have something to draw, the running orders, how strictly lots are
+    inspected, the factory's facts."""
     blocks = [{"kind": "chart", **drawing} for drawing in drawn if drawing and drawing["chart"]]
-    blocks += [{"kind": "orders"}, {"kind": "facts"}]
+    blocks += [{"kind": "orders"}, *([{"kind": "inspecting"}] if severities else []), {"kind": "facts"}]
     return [blocks[place : place + 2] for place in range(0, len(blocks), 2)]
 
 
@@ -259,6 +262,26 @@ def running_orders(factory: Factory) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def inspecting(factory: Factory) -> list[dict[str, Any]]:
+    """How strictly the next lot of each category is inspected by what became of the lots before (AQL-5)."""
+    with held(factory.written, "production_inspection"):
+        found = switching.of(factory)
+    names = dict(Category.objects.filter(pk__in=found).order_by("name").values_list("pk", "name")) if found else {}
+    status = {"normal": "ok", "tightened": "watch", "discontinued": "breach"}
+    words = {
+        "normal": _("Normal inspection"), "tightened": _("Tightened"), "discontinued": _("Discontinued"),
+    }  # fmt: skip
+    return [
+        {
+            "category": name,
+            "status": status[found[pk].severity],
+            "word": words[found[pk].severity],
+            "said": strictness.linked(found[pk]),
+        }
+        for pk, name in names.items()
+    ]
 
 
 def contacts() -> ArraySubquery:

@@ -1,6 +1,7 @@
 """What the grade of a factory brings with it now, and what was granted in spite of it."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -45,6 +46,11 @@ class Standing(Consequence):
     since_on = models.DateField()
     plan_due_on = models.DateField(
         null=True, help_text="When the improvement plan is due that it has not answered yet."
+    )
+    corrected_on = ArrayField(
+        models.DateField(),
+        null=True,
+        help_text="The days on which corrections of its quality were confirmed, oldest first.",
     )
 
     def __str__(self):

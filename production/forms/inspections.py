@@ -12,9 +12,8 @@ from django.utils.translation import gettext_lazy
 from production.forms.fields import CountField, DayField
 from production.lateness import is_published
 from production.models import Inspection, Lot
-from production.permission import strictness
-from production.placing import severity_of
 from production.samples import CLASSES, SamplePlan, suggested
+from production.strictness import Strictness
 from production.wording import amount, day
 
 VERDICTS = {
@@ -64,11 +63,10 @@ class InspectionForm(forms.ModelForm):
             "note": gettext_lazy("Defects found, remarks"),
         }
 
-    def __init__(self, *args, line, lot, user, may_approve, now=None, **kwargs):
+    def __init__(self, *args, line, lot, user, may_approve, strictness: Strictness, now=None, **kwargs):
         self.order_line, self.lot, self.user = line, lot, user
         self.now = now or timezone.now()
-        self.severity = severity_of(line.factory)
-        self.strictness = strictness(getattr(line.factory, "standing", None))
+        self.strictness, self.severity = strictness, strictness.severity
         super().__init__(*args, **kwargs)
         if lot is not None:
             del self.fields["lot_code"]
@@ -165,7 +163,7 @@ class InspectionForm(forms.ModelForm):
             factory_id=made.factory_id, line=self.order_line, code=self.cleaned_data["lot_code"] or self.free_code(),
             quantity=made.lot_quantity or None,
         )  # fmt: skip
-        made.severity = self.severity
+        made.severity, made.severity_because = self.severity, self.strictness.because
         if self.cleaned_data["late_reason"]:
             later = _("Recorded later: %(reason)s") % {"reason": self.cleaned_data["late_reason"]}
             made.note = "\n".join(filter(None, [made.note, later]))

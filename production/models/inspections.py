@@ -55,7 +55,11 @@ class Inspection(models.Model):
     inspected_on = models.DateField(help_text="The day at the factory.")
     severity = models.CharField(
         "how strictly", max_length=9, choices=Severity, default=Severity.NORMAL, db_default=Severity.NORMAL,
-        help_text="What the grade of the factory asked for on that day.",
+        help_text="What the grade of the factory, or its last lots, asked for on that day.",
+    )  # fmt: skip
+    severity_because = models.JSONField(
+        "why so strictly", null=True, blank=True, editable=False,
+        help_text="The grade, and the lots that were not accepted, as they were on that day.",
     )  # fmt: skip
     lot_quantity = models.PositiveIntegerField(null=True, blank=True)
     units_inspected = models.PositiveIntegerField()

@@ -15,14 +15,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from production import codes
+from production import codes, sampling, strictness
 from production.exports import FORMATS, export
 from production.filters import InspectionFilters, addressed, page_of
 from production.forms.fields import refuse
 from production.forms.inspections import VERDICTS, InspectionForm
 from production.history import story
-from production.models import Delivery, Inspection, Lot, OrderLine
-from production.placing import severity_of
+from production.models import Delivery, Exclusion, Inspection, Lot, OrderLine
 from production.samples import AQL, CLASSES, LEVEL, SamplePlan, suggested
 from production.views.access import (
     SeeOther,
@@ -103,7 +102,6 @@ def inspection_detail(request, pk):
     line, plan = inspection.lot.line, SamplePlan.of(inspection.lot_quantity, inspection.severity)
     counts = _counts(inspection)
     says = suggested(inspection.units_inspected, inspection.lot_quantity, *counts, severity=inspection.severity)
-    others = inspection.lot.inspections.exclude(pk=pk).order_by("inspected_on", "id")
     context = {
         "inspection": inspection,
         "line": line,
@@ -118,7 +116,8 @@ def inspection_detail(request, pk):
             {"delivery": each, "quantity": amount(each.quantity), "on": day(each.received_on)}
             for each in inspection.lot.deliveries.order_by("received_on", "id")
         ],
-        "others": [{"inspection": each, "on": day(each.inspected_on)} for each in others],
+        "looks": looks(inspection),
+        "because": strictness.kept(inspection),
         "history": story(inspection, line.factory.time_zone) if sees_notes(request.user) else [],
         "may_approve": approves(request.user) and _waits_for_approval(inspection),
         "may_record": request.user.writes_inspections(),
@@ -128,6 +127,47 @@ def inspection_detail(request, pk):
 
 def _counts(inspection):
     return [inspection.units_critical, inspection.units_major, inspection.units_minor]
+
+
+def looks(inspection):
+    """All looks at the lot of an inspection, oldest first: which one counts, and which one decides about shipment (DEF-4)."""
+    lot = inspection.lot
+    found = list(lot.inspections.order_by("inspected_on", "id"))
+    by_seq = dict(enumerate(found, 1))
+    plain = [
+        sampling.Inspection(seq, each.is_original, each.units_inspected, each.units_defective, each.source, each.stage)
+        for seq, each in by_seq.items()
+    ]
+    counted, releasing = sampling.counted_inspection(plain), sampling.releasing_inspection(plain)
+    aside = Exclusion.objects.in_force().filter(lot=lot).exists()
+    said = {
+        None: _("No inspection counts: the factory’s own reports and looks in line never do."),
+        True: _("The lot is set aside: none of them counts in the rate."),
+    }
+    return {
+        "rows": [
+            {
+                "inspection": each,
+                "on": day(each.inspected_on),
+                "is_this": each.pk == inspection.pk,
+                "counts": not aside and counted is not None and counted.seq == seq,
+                "releases": releasing is not None and releasing.seq == seq,
+            }
+            for seq, each in by_seq.items()
+        ],
+        "note": said[True] if aside else said[None] if counted is None else "",
+        "shipment": _shipment(by_seq[releasing.seq]) if releasing else _("Nothing decides about shipment yet."),
+    }
+
+
+def _shipment(last):
+    """What the last look says about shipment."""
+    words = {
+        Inspection.Verdict.ACCEPTED: _("%(code)s releases the lot for shipment."),
+        Inspection.Verdict.REJECTED: _("%(code)s holds the lot back."),
+        Inspection.Verdict.PENDING: _("%(code)s decides about shipment, and its verdict is pending."),
+    }
+    return words[last.verdict] % {"code": last.code}
 
 
 def _waits_for_approval(inspection) -> bool:
@@ -181,16 +221,17 @@ def inspection_new(request):
     if about is None:
         return _show_choice(request)
     line, lot, delivery = about
+    strict = strictness.of(line.factory, line.product.category_id)
     if request.method != "POST" or request.POST.get("do") != "save":
-        initial = _defaults(line, lot, delivery) | _typed(request)
-        form = _form(request, line, lot, initial=initial)
+        initial = _defaults(line, lot, delivery, strict.severity) | _typed(request)
+        form = _form(request, line, lot, strict, initial=initial)
         return _show(request, form, delivery)
     try:
         with transaction.atomic():
             OrderLine.objects.select_for_update().get(pk=line.pk)
             if earlier := _already_saved(request):
                 return SeeOther(earlier.get_absolute_url())
-            form = _form(request, line, lot, data=_with_code(request, delivery))
+            form = _form(request, line, lot, strict, data=_with_code(request, delivery))
             inspection = form.save() if form.is_valid() else None
             if inspection and delivery and delivery.lot_id is None:
                 Delivery.objects.filter(pk=delivery.pk).update(lot=inspection.lot)
@@ -236,8 +277,11 @@ def _named(request):
     return None
 
 
-def _form(request, line, lot, **given):
-    return InspectionForm(line=line, lot=lot, user=request.user, may_approve=approves(request.user), **given)
+def _form(request, line, lot, strict, **given):
+    approves_faults = approves(request.user)
+    return InspectionForm(
+        line=line, lot=lot, user=request.user, may_approve=approves_faults, strictness=strict, **given
+    )
 
 
 def _typed(request):
@@ -252,7 +296,7 @@ def _with_code(request, delivery):
     return data
 
 
-def _defaults(line, lot, delivery):
+def _defaults(line, lot, delivery, severity):
     quantity = None
     if lot is not None:
         quantity = lot.quantity or lot.deliveries.aggregate(sum=Sum("quantity"))["sum"]
@@ -260,7 +304,7 @@ def _defaults(line, lot, delivery):
     elif delivery is not None:
         quantity = delivery.quantity
     whole = int(quantity) if quantity and quantity > 0 and quantity == int(quantity) else None
-    plan = SamplePlan.of(whole, severity_of(line.factory))
+    plan = SamplePlan.of(whole, severity)
     return {
         "idem": uuid.uuid4(),
         "lot_code": delivery.code if delivery is not None and lot is None else "",
