@@ -13,13 +13,14 @@ from typing import Any
 
 from django.db.models import F, Q
 
-from assessments import evidence, measures
+from assessments import evidence, intervals, measures
 from assessments.models import Evaluation
 from production import quantiles
 from production.duedates import Outcome
 from production.models import FactoryDay, LineOutcome
 
 HALF = Fraction(1, 2)
+CONFIDENCE = Decimal("0.95")  # at each end of an interval, 90 % between them
 LEFT_OUT = {LineOutcome.State.EXCLUDED, LineOutcome.State.SET_ASIDE}
 
 Rows = Sequence[Any]  # with the names below
@@ -84,7 +85,7 @@ class Orders:
 
 @dataclass(frozen=True, slots=True)
 class Defects:
-    """Other views of the same inspected lots; `ppm` is None below 10,000 units, `deff` below five lots (DEF-2, -6, -7, -12)."""
+    """Other views of the same inspected lots: `ppm` None below 10,000 units, `deff` below five lots (DEF-2, -6, -7, -9, -12)."""
 
     units: int
     minor: int
@@ -93,6 +94,9 @@ class Defects:
     dominant: Any | None  # the row of the lot with more than half of the units
     deff: Fraction | None
     ppm: int | None
+    bad: int
+    wilson: intervals.Interval | None  # of the counted classes, as the score page shows it
+    exact: intervals.Interval | None  # Clopper and Pearson's, whose confidence is guaranteed (DEF-9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +210,9 @@ def defects(lots: Rows) -> Defects:
         dominant=next((row for row in lots if row.lot_id == weighted.dominant_lot), None),
         deff=measures.design_effect(spread.defective, spread.inspected, spread.lots, spread.s2),
         ppm=measures.ppm(critical + major, units) if units >= measures.PPM_MIN_UNITS else None,
+        bad=critical + major,
+        wilson=intervals.wilson(critical + major, units, intervals.z_of(CONFIDENCE)),
+        exact=intervals.clopper_pearson(critical + major, units, CONFIDENCE),
     )
 
 

@@ -1,4 +1,4 @@
-"""Factories side by side: one measure month by month, and their ranking by the shrunken rate (DEF-13, SPC-5).
+"""Factories side by side: one measure month by month, and their ranking by the shrunken rate (DEF-13, SPC-5, SPC-6).
 
 The sums come from the stored daily ones, in one query for all factories. The ranking orders a list; it judges nobody.
 """
@@ -10,38 +10,32 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 
 from assessments import control, intervals, windows
-from assessments.models import Policy
+from assessments.compared import COMPARED, LINES, LOTS, POINTS, PSEUDO_UNITS, QUANTITY, UNITS
+from assessments.models import Evaluation, Policy
 from production.models import FactoryDay
 
 MONTHS = 12
 MIN_FACTORIES = 10  # so many in a category, and the weight of its rate is estimated from them
 LEAST_WEIGHT, MOST_WEIGHT = 1, 100_000
-# What the rate of a category weighs until it is estimated. Of order lines there are far fewer than of inspected units:
-# 100 of them would rank a factory by its category and not by itself.
-PSEUDO_UNITS = {"defect": intervals.PSEUDO_UNITS, "otif": 10}
-
-# Per measure: the family of daily sums, and the sums that are its numerator, its denominator and its rows.
-SUMS = {
-    "otif": (FactoryDay.Family.DELIVERY, F("otif"), F("lines"), F("lines")),
-    "defect": (FactoryDay.Family.DEFECT, F("units_critical") + F("units_major"), F("units_inspected"), F("lots")),
-    "loss": (FactoryDay.Family.MATERIAL, F("value_loss_pos"), F("value_net"), F("orders")),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
     """What one measure counted in some days: `num` of `den`, from `n` order lines, inspected lots or closed orders.
 
-    With several currencies `num` and `den` are those of the worst one; amounts are never added across.
+    `size` is what a minimum is compared with. With several currencies `num` and `den` are those of the worst one; amounts
+    are never added across. Of a score `period` is the evaluation that it stands in.
     """
 
     num: Decimal
     den: Decimal
     n: int
+    size: Decimal = Decimal(0)
+    period: str = ""
 
     @property
     def rate(self) -> Fraction | None:
@@ -106,33 +100,74 @@ def totals(
     return found
 
 
-def enough(measure: str, tally: Tally, policy: Policy) -> bool:
-    """Whether the policy's minimum of data is reached, so that the figure may be compared (SCO-3)."""
-    if measure == "otif":
-        return bool(tally.n >= policy.min_lines)
-    if measure == "defect":
-        return bool(tally.den >= policy.min_units and tally.n >= policy.min_lots)
-    return bool(tally.n >= policy.min_orders)
+def scores(evaluations: QuerySet[Evaluation], span: Sequence[windows.Window]) -> dict[tuple[int, datetime.date], Tally]:
+    """The score of each factory and month, by its first day: of a closed month its newest revision, of the running one the
+    newest day. Two queries. A month without a score has none to divide, and its evaluation says why."""
+    whole = evaluations.filter(category__isnull=True)
+    ends = [month.last for month in span]
+    closed = whole.filter(kind=Evaluation.Kind.MONTH, as_of__in=ends)
+    closed = closed.order_by("factory_id", "as_of", "-revision").distinct("factory_id", "as_of")
+    running = whole.filter(kind__in=[Evaluation.Kind.LIVE, Evaluation.Kind.NIGHT], as_of__gte=span[-1].first)
+    running = running.order_by("factory_id", "-as_of", "-computed_at").distinct("factory_id")
+    found = {(row.factory_id, span[-1].first): _scored(row) for row in running.only(*SCORED)}
+    return found | {(row.factory_id, row.as_of.replace(day=1)): _scored(row) for row in closed.only(*SCORED)}
+
+
+SCORED = ("factory_id", "kind", "as_of", "score")
+
+
+def _scored(row: Evaluation) -> Tally:
+    known = row.score is not None
+    return Tally(Decimal(row.score or 0), Decimal(100 if known else 0), int(known), Decimal(int(known)), row.period)
+
+
+def enough(measure: str, tally: Tally, policy: Policy, least: int | None = None) -> bool:
+    """Whether `least` is reached, else the policy's minimum of data, so that the figure may be compared (SCO-3).
+
+    A score was given only where the data were enough.
+    """
+    of = COMPARED[measure].of
+    if of == POINTS:
+        return tally.rate is not None
+    if least is not None:
+        return bool(tally.size >= least)
+    if of == LINES:
+        return bool(tally.size >= policy.min_lines)
+    if of == UNITS:
+        return bool(tally.size >= policy.min_units and tally.n >= policy.min_lots)
+    if of == LOTS:
+        return bool(tally.size >= policy.min_lots)
+    return of == QUANTITY or bool(tally.size >= policy.min_orders)
 
 
 def badness(measure: str, tally: Tally) -> Fraction:
     """The bad share, by which lists are ordered; -1 where nothing can be divided."""
     if tally.rate is None:
         return Fraction(-1)
-    return 1 - tally.rate if measure == "otif" else tally.rate
+    return tally.rate if COMPARED[measure].lower else 1 - tally.rate
+
+
+MIN_MONTHS = 6  # a trend of fewer monthly rates is not looked for
+TREND_ALPHA = 0.05
+
+
+def monthly_trend(rates: Sequence[Fraction | None]) -> control.MannKendall | None:
+    """The Mann-Kendall test of monthly rates in order, those without data left out; None with fewer than six (SPC-6)."""
+    known = [float(rate) for rate in rates if rate is not None]
+    return control.mann_kendall(known) if len(known) >= MIN_MONTHS else None
 
 
 def shares(
     days: QuerySet[FactoryDay], measure: str, last: datetime.date, length: int = windows.GRADE_DAYS
 ) -> dict[int, Shares]:
     """Bad of total per factory in the `length` days to `last` and in as many before (SPC-5). One query."""
-    family, num, den, _ = SUMS[measure]
+    counted = COMPARED[measure]
+    bad, den = counted.bad, counted.den
     now = windows.rolling(last, length)
     before = windows.before(now)
-    bad = F("lines") - F("otif") if measure == "otif" else num
     recent, earlier = Q(day__gte=now.first), Q(day__lt=now.first)
     rows = (
-        days.filter(family=family, day__range=(before.first, now.last))
+        days.filter(family=counted.family, day__range=(before.first, now.last))
         .order_by()
         .values("factory_id")
         .annotate(
@@ -188,7 +223,9 @@ def priors(measure: str, counted: Mapping[int, Shares], categories: Mapping[int,
     for factory, found in counted.items():
         if factory in categories:
             samples.setdefault(categories[factory], []).append(found.current)
-    made = {category: prior(of_category, PSEUDO_UNITS[measure]) for category, of_category in samples.items()}
+    made = {
+        category: prior(of_category, PSEUDO_UNITS[COMPARED[measure].of]) for category, of_category in samples.items()
+    }
     return {category: found for category, found in made.items() if found is not None}
 
 
@@ -226,19 +263,19 @@ def _pooled(samples: Iterable[tuple[int, int]]) -> Fraction | None:
 def _sums(
     days: QuerySet[Any], measure: str, first: datetime.date, last: datetime.date, *keys: str
 ) -> Iterable[dict[str, Any]]:
-    family, num, den, n = SUMS[measure]
+    counted = COMPARED[measure]
     return (
-        days.filter(family=family, day__range=(first, last))
+        days.filter(family=counted.family, day__range=(first, last))
         .order_by()
         .values("factory_id", "currency", *keys)
-        .annotate(num=Sum(num), den=Sum(den), n=Sum(n))
+        .annotate(num=Sum(counted.num), den=Sum(counted.den), n=Sum(counted.n), size=Sum(counted.size))
     )
 
 
 def _worse(one: Tally | None, row: Mapping[str, Any]) -> Tally:
     """The worse currency of a factory, with the rows of both."""
-    other = Tally(Decimal(row["num"]), Decimal(row["den"]), row["n"])
+    other = Tally(Decimal(row["num"]), Decimal(row["den"]), int(row["n"]), Decimal(row["size"]))
     if one is None:
         return other
     worst = max(one, other, key=lambda tally: -1 if tally.rate is None else tally.rate)
-    return Tally(worst.num, worst.den, one.n + other.n)
+    return Tally(worst.num, worst.den, one.n + other.n, one.size + other.size)

@@ -171,6 +171,18 @@ def test_how_much_lots_differ_is_said_from_five_lots_on(client, factory, bad, sa
     assert f"How much the lots differ {said}" in told(page(client, judge(factory)))["defects"]
 
 
+def test_the_exact_interval_stands_beside_wilsons(client, factory):
+    """DEF-31: 3 of 50 is 2.4 to 14.1 % by Wilson and, guaranteed, 1.7 to 14.8 %."""
+    lot(factory, 50, major=3)
+    evaluation = judge(factory)
+    found = besides.besides(evaluation).defects
+    assert (found.wilson.lower, found.wilson.upper) == pytest.approx((0.024231257031, 0.140941946461))
+    assert (found.exact.lower, found.exact.upper) == pytest.approx((0.016551859189, 0.147837176364))
+    said = told(page(client, evaluation))["defects"]
+    assert "90% interval of the rate (Wilson) 2.4–14.1%" in said
+    assert "Exact 90% interval (Clopper and Pearson) 1.7–14.8%" in said
+
+
 def test_defects_per_million_are_shown_from_ten_thousand_units_on(client, factory):
     """37 of 12,500 are 2,960 per million."""
     lot(factory, 12_500, 20_000, major=37)

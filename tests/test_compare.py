@@ -12,15 +12,17 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from openpyxl import load_workbook
 
-from assessments import comparison, early_warning, intervals
+from assessments import comparison, control, early_warning, intervals
 from assessments.charts import heat_class
+from assessments.compared import COMPARED
 from assessments.comparison import Shares
 from assessments.figures import NONE
-from assessments.models import Breach, Policy
-from assessments.views import compare
+from assessments.models import Breach, Evaluation, Policy
+from assessments.views import compare_one, compare_words
 from assessments.windows import closed_month
-from factories.models import Factory
-from production.models import FactoryDay, LineOutcome, LotOutcome, MaterialOutcome
+from factories.models import Factory, Standing
+from production import rollups
+from production.models import DeliveryOutcome, FactoryDay, Inspection, LineOutcome, LotOutcome, MaterialOutcome
 from tests import judged, make
 
 
@@ -72,7 +74,7 @@ def queries(client, url):
 
 
 def cells(page):
-    return [cell for row in page.context["rows"] for cell in row["cells"] if cell.get("url")]
+    return [cell for row in page.context["rows"] for cell in row["cells"] if cell["css"] != "nil"]
 
 
 def codes(page):
@@ -154,12 +156,17 @@ def test_colours_are_split_at_the_policy_of_each_factory(client, sign_in, compan
     assert page.context["own_rulers"]
 
 
-def test_too_few_data_are_hatched_but_said_and_none_is_a_dash_without_a_link(client, sign_in, company):
+def test_too_few_data_are_hatched_but_said_and_none_is_a_dash_that_leads_to_its_empty_rows(client, sign_in, company):
     sign_in("manager")
     rows = {row["factory"].code: row["cells"] for row in client.get("/compare/").context["rows"]}
     assert {cell["css"] for cell in rows["FEW-1"]} == {"few", "nil"}
     assert all(cell["text"].isdecimal() for cell in rows["FEW-1"] if cell["css"] == "few")
-    assert {(cell["css"], cell["text"], cell.get("url")) for cell in rows["NONE-1"]} == {("nil", "–", None)}
+    assert {(cell["css"], cell["text"]) for cell in rows["NONE-1"]} == {("nil", "–")}
+    months = comparison.months(judged.ago(1))
+    assert [cell["url"] for cell in rows["NONE-1"]] == [
+        f"/factories/NONE-1/rows/otif/?first={month.first}&last={month.last}" for month in months
+    ]
+    assert "No rows here" in client.get(rows["NONE-1"][0]["url"]).content.decode()
 
 
 def test_the_worst_of_the_month_asked_for_comes_first_then_too_few_then_none(client, sign_in, company):
@@ -334,7 +341,7 @@ def test_the_file_of_the_heatmap_has_every_figure_of_every_page(client, sign_in,
         (row["factory"].code, cell["text"]) for page in listed for row in page.context["rows"] for cell in row["cells"]
     ]
     places = 0 if measure == "otif" else 1
-    assert [(row["factory"], compare.exact(Fraction(row["rate"]), places).removesuffix("%")) for row in rows] == [
+    assert [(row["factory"], compare_words.exact(Fraction(row["rate"]), places).removesuffix("%")) for row in rows] == [
         (code, text) for code, text in found if text != NONE
     ]
     for row in rows:
@@ -355,9 +362,11 @@ def test_the_file_of_the_ranking_has_every_factory_in_its_place(client, sign_in,
     assert [(row["place"], row["factory"]) for row in rows] == [
         (str(entry["place"]), entry["factory"].code) for entry in entries
     ]
-    assert [compare.exact(Fraction(row["rate"])) for row in rows] == [entry["rate"] for entry in entries]
+    assert [compare_words.exact(Fraction(row["rate"])) for row in rows] == [entry["rate"] for entry in entries]
     if measure != "loss":
-        assert [compare.exact(Fraction(row["ranked_by"])) for row in rows] == [entry["shrunken"] for entry in entries]
+        assert [compare_words.exact(Fraction(row["ranked_by"])) for row in rows] == [
+            entry["shrunken"] for entry in entries
+        ]
         assert all(float(row["low"]) <= float(row["rate"]) <= float(row["high"]) for row in rows)
 
 
@@ -427,3 +436,261 @@ def test_big_lots_are_drawn_with_limits_that_do_not_cry_wolf():
     assert early_warning.limits(big).stretched
     assert early_warning.limits(big).out == ()
     assert not early_warning.limits([(2, 80), (1, 80)]).stretched
+
+
+# Every measure
+
+
+@pytest.mark.parametrize("measure", COMPARED)
+def test_every_measure_has_a_heatmap_a_ranking_and_files_and_costs_as_much_for_many(client, sign_in, company, measure):
+    sign_in("manager")
+    client.get("/help/")
+    urls = [f"/compare/?m={measure}{more}" for more in ("", "&view=league", "&f=bad-1", "&view=league&f=BAD-1")]
+    few = {url: queries(client, url) for url in urls}
+    page = client.get(urls[0])
+    assert cells(page)
+    assert {(cell["css"] == "nil", cell["text"] == NONE) for row in page.context["rows"] for cell in row["cells"]} <= {
+        (True, True), (False, False),
+    }  # fmt: skip
+    assert client.get(urls[1]).context["entries"]
+    months = read(client.get(f"{urls[0]}&format=csv"))
+    assert [compare_words.exact(Fraction(row["rate"]), 1 if COMPARED[measure].lower else 0).removesuffix("%") for row in months] == [
+        cell["text"] for cell in cells(page)
+    ]  # fmt: skip
+    league = read(client.get(f"{urls[1]}&format=xlsx"))
+    assert len(league) == len(client.get(urls[1]).context["entries"])
+    for n in range(12):
+        judged.factory(f"MORE-{n}", lines=6, late=n % 4, lots=2, defective=n % 3)
+    judged.judge(months=0)
+    assert {url: queries(client, url) for url in urls} == few
+    assert max(few.values()) <= 12
+
+
+@pytest.mark.parametrize("measure", COMPARED)
+def test_every_cell_of_every_measure_opens_also_an_empty_one(client, sign_in, company, measure):
+    sign_in("buyer")
+    for row in client.get(f"/compare/?m={measure}").context["rows"]:
+        assert len(row["cells"]) == 12
+        for cell in {cell["css"]: cell for cell in row["cells"]}.values():
+            assert client.get(cell["url"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "measure, figure",
+    [
+        ("otd", lambda lines, lots: Fraction(sum(r.is_otd for r in lines), len(lines))),
+        ("quantity", lambda lines, lots: Fraction(sum(r.qty_on_time for r in lines)) / Fraction(sum(r.qty_due for r in lines))),
+        ("defect-all", lambda lines, lots: Fraction(sum(r.critical + r.major + r.minor for r in lots), sum(r.inspected for r in lots))),
+        ("defect-lots", lambda lines, lots: sum(Fraction(r.defective, r.inspected) for r in lots) / len(lots)),
+        ("defect-quantity", lambda lines, lots: sum(Fraction(r.defective, r.inspected) * Fraction(r.qty_delivered) for r in lots)
+            / Fraction(sum(r.qty_delivered for r in lots))),
+        ("rejected", lambda lines, lots: Fraction(sum(r.is_accepted is False for r in lots), sum(r.is_accepted is not None for r in lots))),
+        ("critical", lambda lines, lots: Fraction(sum(r.critical > 0 for r in lots), len(lots))),
+    ],
+)  # fmt: skip
+def test_a_figure_is_that_of_the_rows_themselves(company, measure, figure):
+    Inspection.objects.filter(lot__factory=company[2]).update(units_minor=3)
+    Inspection.objects.filter(pk__in=list(Inspection.objects.values_list("pk", flat=True)[:2])).update(units_critical=1)
+    rollups.rebuild()
+    found = comparison.totals(FactoryDay.objects.all(), measure, judged.ago(1), length=400)
+    assert len(found) >= 3
+    for pk, tally in found.items():
+        lines, lots = LineOutcome.objects.counted().filter(factory=pk), LotOutcome.objects.filter(factory=pk)
+        expected = figure(list(lines.filter(limit_on__lte=judged.ago(1))), list(lots))
+        assert abs(tally.rate - expected) < Fraction(1, 10**9)
+
+
+def test_coverage_is_the_share_of_what_arrived_that_was_inspected(client, sign_in, company):
+    sign_in("manager")
+    found = comparison.totals(FactoryDay.objects.all(), "coverage", judged.ago(1), length=400)
+    rows = DeliveryOutcome.objects.filter(factory=company[1], received_on__lte=judged.ago(1))
+    seen = sum(row.quantity for row in rows if row.is_inspected)
+    assert found[company[1].pk].rate == Fraction(seen) / Fraction(sum(row.quantity for row in rows))
+    cell = cells(client.get("/compare/?m=coverage&q=LATE-1"))[-1]
+    assert "counted=deliveries" in cell["url"]
+    assert client.get(cell["url"]).context["rows"]
+
+
+def test_the_score_is_the_one_that_was_judged_and_leads_to_how_it_was_worked_out(client, sign_in, company):
+    sign_in("manager")
+    row = client.get("/compare/?m=score&q=LATE-1").context["rows"][0]
+    month = closed_month(judged.ago(1))
+    stored = Evaluation.objects.whole().filter(factory=company[1], kind="month", as_of=month.last).latest("revision")
+    cell = next(cell for cell in row["cells"] if f"/score/{month.first:%Y-%m}/" in cell["url"])
+    assert cell["text"] == compare_words.exact(Fraction(stored.score) / 100, 0).removesuffix("%")
+    now = Evaluation.objects.whole().filter(factory=company[1], kind="night").latest("as_of")
+    assert row["cells"][-1]["url"].endswith(f"/score/{now.period}/")
+    few = client.get("/compare/?m=score&q=FEW-1").context["rows"][0]["cells"][-1]
+    assert (few["css"], few["text"]) == ("nil", NONE)
+    assert "too few data for a score" in few["title"]
+
+
+def test_a_minimum_of_ones_own_hatches_what_stands_on_fewer_and_keeps_its_number(client, sign_in, company):
+    sign_in("manager")
+
+    def few(query):
+        return {
+            (row["factory"].code, cell["text"])
+            for row in client.get(f"/compare/?{query}").context["rows"]
+            for cell in row["cells"]
+            if cell["css"] == "few"
+        }
+
+    assert few("m=otif&n=1") == set()
+    every = {(row["factory"].code, cell["text"]) for row in client.get("/compare/").context["rows"]
+             for cell in row["cells"] if cell["css"] != "nil"}  # fmt: skip
+    assert few("m=otif&n=1000") == every
+    assert "under 1,000 lines" in client.get("/compare/?n=1000").content.decode()
+    assert {row["data"] for row in read(client.get("/compare/?n=1000&format=csv"))} == {"too few"}
+    assert few("m=defect&n=1") == set()
+
+
+@pytest.mark.parametrize("typed, said", [("x", "Enter a whole number."), ("0", "greater than or equal to 1"), ("-3", "1."),
+                                         ("9" * 40, "less than or equal to")])  # fmt: skip
+def test_a_minimum_that_is_no_number_is_named_and_the_policy_s_holds(client, sign_in, company, typed, said):
+    sign_in("manager")
+    page = client.get(f"/compare/?n={typed}")
+    assert said in page.content.decode()
+    assert [row["cells"] for row in page.context["rows"]] == [
+        row["cells"] for row in client.get("/compare/").context["rows"]
+    ]
+
+
+def test_what_no_policy_limits_is_not_coloured_and_says_so(client, sign_in, company):
+    sign_in("manager")
+    page = client.get("/compare/?m=rejected&n=1")
+    assert {cell["css"] for cell in cells(page)} == {"plain"}
+    assert "No policy names a limit for it" in page.content.decode()
+    legend = dict(client.get("/compare/?m=coverage").context["legend"])
+    assert legend["h1"] == "under 50%"
+    assert legend["h5"] == "from 50% (asked for)"
+    assert set(legend) == {"h1", "h5", "h6", "h7"}
+
+
+def test_one_choice_of_measure_keeps_what_else_was_chosen(client, sign_in, company):
+    sign_in("manager")
+    page = client.get("/compare/?m=otd&country=CN&view=league&n=3").content.decode()
+    assert '<option value="otd" selected>' in page
+    assert '<input type="hidden" name="country" value="CN">' in page
+    assert '<input type="hidden" name="n" value="3">' in page
+
+
+# One factory drawn
+
+
+def lots_of(code, bad, inspected=100):
+    """A factory with one inspected lot a day, the last one yesterday."""
+    factory = make.factory(code=code, time_zone="UTC")
+    product, order = make.product(category=factory.category), make.order(factory=factory)
+    made = [
+        make.inspection(
+            lot=make.lot(line=make.line(1000, order=order, product=product), code=f"{code}-{n}"), inspected=inspected,
+            inspected_on=judged.ago(len(bad) - n), major=each,
+        )
+        for n, each in enumerate(bad)
+    ]  # fmt: skip
+    rollups.rebuild()
+    return factory, made
+
+
+def said_of(page):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page.content.decode()))
+
+
+def test_the_lots_of_one_factory_are_drawn_with_their_drift_and_the_lot_it_began_with(client, sign_in, db):
+    _, made = lots_of("SLOW-1", [2] * 20 + [7] * 6, inspected=125)
+    sign_in("inspector")
+    page = client.get("/compare/?m=defect&f=slow-1")
+    chart, drift, months = page.context["one"]["blocks"]
+    assert (chart["title"], drift["title"]) == ("Defect rate per lot", "Slow drift of the lots")
+    assert page.content.decode().count('<svg class="w"') == 3
+    found = early_warning.drift([(2, 125)] * 20 + [(7, 125)] * 6)
+    began = made[found.signals_at]
+    assert f"The lots drift upwards since {began.lot.code} of" in said_of(page)
+    assert f'<a href="{began.get_absolute_url()}">{began.lot.code}</a>' in drift["note"]
+    assert "CUSUM: first signal with" in said_of(page)
+    assert len(drift["rows"]) == 26
+    assert months["rows"]
+
+
+def test_small_lots_are_drawn_open_and_the_page_says_why(client, sign_in, db):
+    lots_of("SMALL-1", [1, 2, 1, 0, 2], inspected=80)
+    sign_in("manager")
+    page = client.get("/compare/?m=defect&f=SMALL-1")
+    said = "None is judged, so all are open and without limits: at a mean of 1.5% that takes 200 each."
+    assert said in said_of(page)
+    chart = page.context["one"]["blocks"][0]
+    assert str(chart["chart"]).count('class="co"') == 2 * 5
+    assert {row[4] for row in chart["rows"]} == {NONE}
+
+
+def test_control_limits_need_more_units_the_rarer_the_defects_are():
+    assert [control.least_units(mean) for mean in (0.5, 0.10, 0.0999, 0.02, 0.0199, 0)] == [50, 50, 100, 100, 200, 200]
+    mixed = early_warning.limits([(2, 80), (1, 80), (3, 125), (2, 80), (0, 50), (4, 125), (9, 80), (2, 125)])
+    assert mixed.least == 100
+    assert mixed.small == (0, 1, 3, 4, 6)
+    assert mixed.out == ()  # the ninth of 80 would lie outside, but is not judged
+    assert [limit is None for limit in mixed.ucl] == [True, True, False, True, True, False, True, False]
+
+
+def test_a_confirmed_correction_begins_the_drift_anew(client, sign_in, db):
+    factory, _made = lots_of("FIXED-1", [1] * 20 + [6] * 6 + [1] * 3, inspected=125)
+    assert early_warning.drifts([(1, 125)] * 20 + [(6, 125)] * 6)
+    Standing.objects.create(factory=factory, grade="good", since_on=judged.ago(90), corrected_on=[judged.ago(3)])
+    sign_in("manager")
+    drift = client.get("/compare/?m=defect&f=FIXED-1").context["one"]["blocks"][1]
+    assert len(drift["rows"]) == 3
+    assert f"since the correction confirmed on {judged.ago(3):%-d %b %Y}" in drift["aside"]
+    assert "No drift" in drift["note"]
+
+
+def test_the_baseline_after_a_correction_is_that_of_the_lots_since_once_they_are_twenty():
+    before, after = [(8, 100)] * 25, [(1, 100)] * 20
+    assert early_warning.baseline(before + after, 25) == 0.01
+    assert early_warning.baseline(before + after[:19], 25) == (25 * 8 + 19) / 4400
+    assert early_warning.baseline(before[:10] + after[:9], 10) is None
+    assert early_warning.drift(before, 25) is None  # no lot since
+
+
+def test_the_months_of_one_factory_are_drawn_with_limits_where_things_are_counted_and_as_a_line_where_not(
+    client, sign_in, company
+):
+    sign_in("manager")
+    (counted,) = client.get("/compare/?m=otif&f=LATE-1").context["one"]["blocks"]
+    assert "control limits 3 sigma" in counted["aside"]
+    (line,) = client.get("/compare/?m=quantity&f=LATE-1").context["one"]["blocks"]
+    assert "without control limits" in line["aside"]
+    for block in (counted, line):
+        assert len(block["rows"]) == 12
+        url = re.search(r'href="([^"]+)"', block["rows"][1][0])[1].replace("&amp;", "&")
+        assert client.get(url).status_code == 200
+
+
+def test_a_trend_over_the_months_is_told_by_mann_kendall_and_only_where_it_is_more_than_chance():
+    rising = [Fraction(n, 100) for n in (21, 24, 22, 29, 31, 30, 36, 39)]
+    assert compare_one.trend_words(comparison.monthly_trend(rising)) == (
+        "The monthly rates show a rising trend (Mann-Kendall, p 0.004). It changes no grade."
+    )
+    assert "falling trend" in compare_one.trend_words(comparison.monthly_trend(rising[::-1]))
+    flat = [Fraction(n, 100) for n in (3, 1, 2, 3, 2, 1, 3, 2)]
+    assert compare_one.trend_words(comparison.monthly_trend(flat)) == (
+        "The monthly rates show no trend (Mann-Kendall, p 1.000)."
+    )
+    assert comparison.monthly_trend([*rising[:5], None, None]) is None
+    assert "Fewer than 6 months have a rate" in compare_one.trend_words(None)
+
+
+def test_a_code_that_no_factory_has_is_said_and_the_list_stays(client, sign_in, company):
+    sign_in("manager")
+    page = client.get("/compare/?f=NO-SUCH")
+    assert "No factory has the code NO-SUCH." in page.content.decode()
+    assert len(page.context["rows"]) == 5
+    assert "one" not in page.context
+    assert "has no data in the last twelve months" in client.get("/compare/?f=NONE-1").content.decode()
+
+
+def test_a_drawing_opens_no_breach(client, sign_in, db):
+    lots_of("SLOW-1", [2] * 20 + [9] * 6)
+    sign_in("manager")
+    client.get("/compare/?m=defect&f=SLOW-1")
+    assert not Breach.objects.exists()

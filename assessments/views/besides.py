@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from assessments import besides, charts, evidence, measures, wording
+from assessments import besides, charts, evidence, intervals, measures, wording
 from assessments.besides import Besides
 from assessments.figures import NONE, count, day, percent, plain_percent, points
 from assessments.models import Evaluation
@@ -168,6 +168,16 @@ def defects(found: Besides, to_rows: Rows) -> Block:
             (_("How much the lots differ"), _spread(seen)),
             (_("Defective units per million"), to_rows(count(seen.ppm), "defect") if seen.ppm is not None else NONE),
         ]
+        facts += [
+            (_("90% interval of the rate (Wilson)"), to_rows(ends(seen.wilson), "defect")),
+            (_("Exact 90% interval (Clopper and Pearson)"), to_rows(ends(seen.exact), "defect")),
+        ]
+        notes.append(
+            _(
+                "The exact interval holds the lasting rate at least nine times in ten, whatever it is, and is wider; "
+                "Wilson’s does so on average."
+            )
+        )
         if seen.ppm is None:
             least = _("Defects per million are shown from %(least)s inspected units on: %(n)s were inspected.")
             notes.append(least % {"least": count(measures.PPM_MIN_UNITS), "n": count(seen.units)})
@@ -187,6 +197,11 @@ def _spread(seen: besides.Defects) -> str:
     said = _("%(times)s times as much as by chance: %(units)s units tell as much as %(worth)s")
     worth = count(int(seen.units / seen.deff))
     return said % {"times": points(half_up(seen.deff, 1), 1), "units": count(seen.units), "worth": worth}
+
+
+def ends(interval: intervals.Interval) -> str:
+    """The two ends of an interval, with two decimals where the rate is small."""
+    return wording.ends({"lower": interval.lower, "upper": interval.upper})
 
 
 def censuses(found: Besides, evaluation: Evaluation) -> Block:

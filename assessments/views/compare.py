@@ -2,40 +2,41 @@
 
 import datetime
 from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+from django import forms
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.shortcuts import render
-from django.urls import reverse
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from assessments import comparison, wording
-from assessments.charts import heat_class, heat_steps
+from assessments.compared import COMPARED, POINTS
+from assessments.compared import ruler as ruler_of
 from assessments.comparison import Ranked, Tally
 from assessments.evaluations import Policies
-from assessments.figures import NONE, count, country_name, day, month_name, percent
+from assessments.figures import count, country_name, day, month_name
 from assessments.filters import FactoryFilter, link
-from assessments.models import Policy
-from assessments.models.policies import Thresholds
-from assessments.views import compare_files, lists
+from assessments.models import Evaluation, Policy
+from assessments.views import compare_files, compare_one, compare_words, lists
+from assessments.views.compare_words import COUNTED_IN, cell, legend, rate, stands_on, url_of, weight
 from assessments.views.csvs import file_asked, files
 from assessments.views.entrance import open_to, today
 from assessments.views.outlook import arrow
 from assessments.windows import GRADE_DAYS, Window, closed_month, rolling
 from factories.models import Factory
 from production.models import FactoryDay
-from production.rollup_sums import half_up
 
 READERS = "manager buyer inspector admin"
 PAGE = 40  # so that a page of twelve months stays below 1,500 elements
-MEASURES = ("otif", "defect", "loss")
 VIEWS = {"": gettext_lazy("By month"), "league": gettext_lazy("League table")}
+MOST = 10**9
 
 
 class CompareFilter(FactoryFilter):
@@ -45,38 +46,85 @@ class CompareFilter(FactoryFilter):
     status = None
 
 
+class MeasureForm(forms.Form):
+    """Which measure is compared, from how many counted on, and which factory is drawn."""
+
+    m = forms.ChoiceField(label=gettext_lazy("Measure"), required=False)
+    n = forms.IntegerField(label=gettext_lazy("At least"), required=False, min_value=1, max_value=MOST)
+    f = forms.CharField(label=gettext_lazy("Draw factory (code)"), required=False, max_length=40)
+
+    def __init__(self, data: QueryDict, measure: str, factories: Sequence[Factory]):
+        super().__init__({"m": measure, **{name: data.get(name, "") for name in ("n", "f")}})
+        self.by_code = {factory.code.casefold(): factory for factory in factories}
+        self.fields["m"].choices = [(name, compare_words.label(name)) for name in COMPARED]
+        self.fields["m"].widget.attrs["data-autosubmit"] = True
+        self.fields["n"].widget.attrs |= {"class": "w-s", "placeholder": _("as the policy asks")}
+        if counted_in := COUNTED_IN[COMPARED[measure].of]:
+            self.fields["n"].label = _("At least so many %(what)s") % {"what": counted_in}
+
+    def clean_f(self) -> Factory | None:
+        code = self.cleaned_data["f"].strip()
+        found = self.by_code.get(code.casefold())
+        if code and found is None:
+            raise forms.ValidationError(_("No factory has the code %(code)s.") % {"code": code})
+        return found
+
+    @property
+    def least(self) -> int | None:
+        """The least that was asked for; None where nothing was, or nothing that is a number."""
+        return self.cleaned_data.get("n") if self.is_valid() or "n" in self.cleaned_data else None
+
+    @property
+    def factory(self) -> Factory | None:
+        return self.cleaned_data.get("f") if self.is_valid() or "f" in self.cleaned_data else None
+
+
 @require_safe
 @open_to(READERS)
 def compare(request: HttpRequest) -> HttpResponseBase:
     """Where and when did it go wrong?"""
     params = request.GET
-    measure = params.get("m") if params.get("m") in MEASURES else MEASURES[0]
+    measure = params.get("m") if params.get("m") in COMPARED else "otif"
     league = params.get("view") == "league"
-    every = list(Factory.objects.visible_to(request.user).select_related("category"))
+    every = list(Factory.objects.visible_to(request.user).select_related("category", "standing"))
     countries = sorted({(f.country, country_name(f.country)) for f in every}, key=lambda pair: pair[1])
     categories = sorted({(f.category.code, f.category.name) for f in every}, key=lambda pair: pair[1])
     form = CompareFilter(params, countries, categories)
     chosen = form.chosen
     shown = narrow(request, every, chosen)
+    asked = MeasureForm(params, measure, every)
     last = today() - datetime.timedelta(days=1)  # the last closed day
     if file_asked(params):
-        return (league_file if league else heatmap_file)(request, measure, every, shown, last)
-    context = (league_table if league else heatmap)(request, measure, every, shown, last)
+        if league:
+            return league_file(request, measure, every, shown, last)
+        return heatmap_file(request, measure, shown, last, asked.least)
+    if league:
+        context = league_table(request, measure, every, shown, last)
+    else:
+        context = heatmap(request, measure, shown, last, asked.least)
     page = context.pop("page")
+    if asked.factory:
+        context["one"] = compare_one.drawn(request, asked.factory, measure, last)
     return render(
         request,
         "assessments/compare.html",
         {
             "form": form,
             "chosen": len(chosen),
-            "kept": [(name, params[name]) for name in ("m", "view", "sort") if params.get(name)],
+            "kept": kept(params, "m", "n", "f", "view", "sort"),
+            "asked": asked,
+            "asked_kept": kept(params, "q", "country", "category", "view", "sort"),
             "clear_url": link(params, q=None, country=None, category=None, page=None),
             "measure": measure,
-            "label": wording.label(measure),
+            "label": compare_words.label(measure),
             "league": league,
             "tabs": [
-                {"label": wording.label(name), "url": link(params, m=name, page=None), "current": name == measure}
-                for name in MEASURES
+                {
+                    "label": compare_words.label(name),
+                    "url": link(params, m=name, n=None, page=None),
+                    "current": name == measure,
+                }
+                for name in wording.MEASURES
             ],
             "chips": [
                 {"label": words, "url": link(params, view=name, sort=None, page=None), "current": league == bool(name)}
@@ -89,6 +137,11 @@ def compare(request: HttpRequest) -> HttpResponseBase:
             **context,
         },
     )
+
+
+def kept(params: QueryDict, *names: str) -> list[tuple[str, str]]:
+    """What a form of the page does not ask and has to carry on."""
+    return [(name, params[name]) for name in names if params.get(name)]
 
 
 def narrow(request: HttpRequest, every: list[Factory], chosen: dict[str, str]) -> list[Factory]:
@@ -111,21 +164,23 @@ def paging(request: HttpRequest, page: Page) -> dict[str, Any]:
 
 
 def heatmap(
-    request: HttpRequest, measure: str, every: list[Factory], shown: list[Factory], last: datetime.date
+    request: HttpRequest, measure: str, shown: list[Factory], last: datetime.date, least: int | None
 ) -> dict[str, Any]:
     """Factories by months, sorted by one of the months: the last closed one unless asked otherwise."""
     months = comparison.months(last)
     by_name, sorted_by = sorting(request, months, last)
     in_force = policies_of(shown, last)
-    page = Paginator(in_order(request, measure, shown, in_force, last), PAGE).get_page(request.GET.get("page"))
-    tallies = comparison.by_month(days_of(request, page.object_list), measure, months[0].first, last)
+    ordered = in_order(request, measure, shown, in_force, last, least)
+    page = Paginator(ordered, PAGE).get_page(request.GET.get("page"))
+    tallies = counted(request, measure, page.object_list, months)
     rows, rulers = [], Counter()
     for factory in page.object_list:
         policy = in_force[factory.pk]
-        ruler = thresholds(measure, policy, factory) if policy else None
+        ruler = ruler_of(measure, policy, factory.category) if policy else None
         rulers[ruler] += 1
         cells = [
-            cell(factory, measure, month, tallies.get((factory.pk, month.first)), policy, ruler) for month in months
+            cell(factory, measure, month, tallies.get((factory.pk, month.first)), policy, ruler, least)
+            for month in months
         ]
         rows.append({"factory": factory, "url": f"/factories/{factory.code}/", "cells": cells})
     ruler = rulers.most_common(1)[0][0] if rulers else None
@@ -144,10 +199,11 @@ def heatmap(
         "name_head": {"url": link(request.GET, sort="name", page=None), "sorted": by_name},
         "legend": legend(measure, ruler) if ruler else [],
         "own_rulers": len(rulers) > 1,
+        "few_words": few_words(measure, least),
         "lead": _("%(label)s by month, worst in %(month)s first. Each figure leads to its rows.")
-        % {"label": wording.label(measure), "month": month_name(sorted_by.first)}
+        % {"label": compare_words.label(measure), "month": month_name(sorted_by.first)}
         if not by_name
-        else _("%(label)s by month. Each figure leads to its rows.") % {"label": wording.label(measure)},
+        else _("%(label)s by month. Each figure leads to its rows.") % {"label": compare_words.label(measure)},
     }  # fmt: skip
 
 
@@ -168,119 +224,77 @@ def days_of(request: HttpRequest, factories: list[Factory]) -> QuerySet[FactoryD
     return FactoryDay.objects.visible_to(request.user).filter(factory__in=[factory.pk for factory in factories])
 
 
+def counted(
+    request: HttpRequest, measure: str, factories: Sequence[Factory], months: list[Window]
+) -> dict[tuple[int, datetime.date], Tally]:
+    """What a measure counted per factory and month: from the daily sums, a score from what was judged."""
+    if COMPARED[measure].of == POINTS:
+        visible = Evaluation.objects.visible_to(request.user)
+        return comparison.scores(visible.filter(factory__in=[factory.pk for factory in factories]), months)
+    return comparison.by_month(days_of(request, factories), measure, months[0].first, months[-1].last)
+
+
+def few_words(measure: str, least: int | None) -> str:
+    """What a hatched figure means."""
+    if least is None or COMPARED[measure].of == POINTS:
+        return _("too few data")
+    return _("under %(n)s %(what)s") % {"n": count(least), "what": COUNTED_IN[COMPARED[measure].of]}
+
+
 def in_order(
-    request: HttpRequest, measure: str, shown: list[Factory], in_force: dict[int, Policy | None], last: datetime.date
-) -> list[Factory]:
+    request: HttpRequest, measure: str, shown: list[Factory], in_force: dict[int, Policy | None], last: datetime.date,
+    least: int | None,
+) -> list[Factory]:  # fmt: skip
     """The factories as the heatmap lists them: by name, or the worst of a month first, then too few data, then none."""
     by_name, month = sorting(request, comparison.months(last), last)
     if by_name:
         return sorted(shown, key=lambda factory: (factory.name.casefold(), factory.code))
-    one = comparison.by_month(days_of(request, shown), measure, month.first, month.last)
+    one = counted(request, measure, shown, [month])
 
     def worst_first(factory: Factory) -> tuple:
         found, policy = one.get((factory.pk, month.first)), in_force[factory.pk]
         if found is None or found.rate is None or policy is None:
             return 2, 0, factory.code
-        return not comparison.enough(measure, found, policy), -comparison.badness(measure, found), factory.code
+        return not comparison.enough(measure, found, policy, least), -comparison.badness(measure, found), factory.code
 
     return sorted(shown, key=worst_first)
 
 
 def heatmap_file(
-    request: HttpRequest, measure: str, every: list[Factory], shown: list[Factory], last: datetime.date
+    request: HttpRequest, measure: str, shown: list[Factory], last: datetime.date, least: int | None
 ) -> HttpResponseBase:
     """Every factory of the heatmap and not only those of one page."""
     months, in_force = comparison.months(last), policies_of(shown, last)
-    ordered = in_order(request, measure, shown, in_force, last)
-    tallies = comparison.by_month(days_of(request, shown), measure, months[0].first, last)
-    return compare_files.by_month(file_asked(request.GET), measure, ordered, months, tallies, in_force)
-
-
-def thresholds(measure: str, policy: Policy, factory: Factory) -> Thresholds:
-    if measure == "defect":
-        return policy.defect_thresholds(factory.category)
-    return policy.otif_thresholds() if measure == "otif" else policy.loss_thresholds()
-
-
-def cell(
-    factory: Factory, measure: str, month: Window, found: Tally | None, policy: Policy | None, ruler: Thresholds | None
-) -> dict[str, str]:
-    """One figure: its class, its text, how much it stands on, and where its rows are."""
-    if found is None or found.rate is None or policy is None or ruler is None:
-        return {"css": "nil", "text": NONE}
-    lower = wording.LOWER_IS_BETTER[measure]
-    few = not comparison.enough(measure, found, policy)
-    return {
-        "css": heat_class(found.rate, ruler.target, ruler.limit, lower, few),
-        "text": short(measure, found),
-        "title": f"{month_name(month.first)}: {exact(found.rate)}, {stands_on(measure, found)}",
-        "url": rows_url(factory, measure, month),
-    }
-
-
-def rows_url(factory: Factory, measure: str, span: Window) -> str:
-    """Where the rows are that were counted in some days."""
-    return reverse("factory_rows", args=[factory.code, measure]) + f"?first={span.first}&last={span.last}"
-
-
-def short(measure: str, found: Tally) -> str:
-    """The rate in the little room of a cell: "71" of lines on time, "2.4" of units or value lost."""
-    places = 0 if measure == "otif" else 1
-    return exact(found.rate, places).removesuffix("%")
-
-
-def stands_on(measure: str, found: Tally) -> str:
-    """What a figure was counted from: "25 of 35 lines", "19 of 800 units in 10 lots", "2 orders"."""
-    if measure == "loss":
-        return ngettext("%(n)s order", "%(n)s orders", found.n) % {"n": count(found.n)}
-    words = wording.fraction(measure, {"num": int(found.num), "den": int(found.den)})
-    if measure == "otif":
-        return words
-    lots = ngettext("%(units)s in %(n)s lot", "%(units)s in %(n)s lots", found.n)
-    return lots % {"units": words, "n": count(found.n)}
-
-
-def legend(measure: str, ruler: Thresholds) -> list[tuple[str, str]]:
-    """The seven classes with the border at which each begins."""
-    lower = wording.LOWER_IS_BETTER[measure]
-    steps = [number(step) for step in heat_steps(ruler.target, ruler.limit, lower)]
-    beyond = _("over %(value)s") if lower else _("under %(value)s")
-    within = _("to %(value)s") if lower else _("from %(value)s")
-    words = [beyond % {"value": steps[0]}, *(within % {"value": step} for step in steps)]
-    words[3] += " " + _("(limit)")
-    words[4] += " " + _("(target)")
-    return [(f"h{place}", text) for place, text in enumerate(words, 1)]
-
-
-def number(share: float) -> str:
-    """A border in percent without useless decimals."""
-    value = round(share * 100, 1)
-    return f"{number_format(value, 0 if value == int(value) else 1)}%"
+    ordered = in_order(request, measure, shown, in_force, last, least)
+    tallies = counted(request, measure, shown, months)
+    return compare_files.by_month(file_asked(request.GET), measure, ordered, months, tallies, in_force, least)
 
 
 def league_table(
     request: HttpRequest, measure: str, every: list[Factory], shown: list[Factory], last: datetime.date
 ) -> dict[str, Any]:
-    """Factories by the shrunken rate; material, which is counted and not sampled, by the rate itself."""
+    """Factories by the shrunken rate; what is no share of counted things by the rate itself."""
     days = FactoryDay.objects.filter(factory__in=[factory.pk for factory in every])
     by_pk = {factory.pk: factory for factory in shown}
     priors = {}
-    if measure == "loss":
-        entries = by_value(days, by_pk, last)
-    else:
-        counted = comparison.shares(days, measure, last)
-        categories = {factory.pk: factory.category_id for factory in every}
-        ranked = comparison.rank(measure, counted, categories, by_pk)
-        priors = comparison.priors(measure, counted, categories)
-        entries = [entry(place, measure, found, by_pk[found.factory]) for place, found in enumerate(ranked, 1)]
     span = rolling(last, GRADE_DAYS)
-    for one in entries:
-        one["url"] = rows_url(one["factory"], measure, span)
+    if COMPARED[measure].bad is None:
+        entries = by_value(measure, worst_rates(request, measure, days, by_pk, last), by_pk, span)
+    else:
+        data = comparison.shares(days, measure, last)
+        categories = {factory.pk: factory.category_id for factory in every}
+        ranked = comparison.rank(measure, data, categories, by_pk)
+        priors = comparison.priors(measure, data, categories)
+        entries = [entry(place, measure, found, by_pk[found.factory]) for place, found in enumerate(ranked, 1)]
+        for one in entries:
+            one["url"] = url_of(one["factory"], measure, span)
     page = Paginator(entries, PAGE).get_page(request.GET.get("page"))
     within = {factory.category for factory in shown if factory.category_id in priors}
     return {
         "page": page,
         "entries": page.object_list,
+        "shrinks": COMPARED[measure].bad is not None,
+        "chart_link": link(request.GET, view="league", f=None, page=None),
         "without": len(shown) - len(entries),
         "priors": [
             {
@@ -291,8 +305,12 @@ def league_table(
             }
             for category in sorted(within, key=lambda category: category.name)
         ],
-        "lead": _("%(label)s over the 90 days to %(day)s, worst first.")
-        % {"label": wording.label(measure), "day": day(last)},
+        "lead": (
+            _("%(label)s as it was judged last, worst first.")
+            if COMPARED[measure].of == POINTS
+            else _("%(label)s over the 90 days to %(day)s, worst first.")
+        )
+        % {"label": compare_words.label(measure), "day": day(last)},
     }
 
 
@@ -302,57 +320,55 @@ def league_file(
     """Every factory of the ranking and not only those of one page."""
     days = FactoryDay.objects.filter(factory__in=[factory.pk for factory in every])
     by_pk, kind = {factory.pk: factory for factory in shown}, file_asked(request.GET)
-    if measure == "loss":
-        return compare_files.league_of_loss(kind, most_lost(days, by_pk, last), by_pk)
+    if COMPARED[measure].bad is None:
+        known = worst_rates(request, measure, days, by_pk, last)
+        return compare_files.league_by_rate(kind, measure, known, by_pk)
     categories = {factory.pk: factory.category_id for factory in every}
     ranked = comparison.rank(measure, comparison.shares(days, measure, last), categories, by_pk)
     return compare_files.league(kind, measure, ranked, by_pk)
 
 
 def entry(place: int, measure: str, found: Ranked, factory: Factory) -> dict[str, Any]:
-    lower = wording.LOWER_IS_BETTER[measure]
-    good = found.total - found.bad
-    known = {"num": found.bad if lower else good, "den": found.total, "rate": 1}
     ends = (found.interval.lower, found.interval.upper) if found.interval else (0.0, 1.0)
-    if not lower:
+    if not COMPARED[measure].lower:
         ends = (1 - ends[1], 1 - ends[0])
     return {
         "place": place,
         "factory": factory,
         "rate": rate(measure, Fraction(found.bad, found.total)),
-        "sample": wording.fraction(measure, known),
+        "sample": compare_words.shares(measure, found.bad, found.total),
         "interval": wording.ends({"lower": ends[0], "upper": ends[1]}),
         "shrunken": rate(measure, found.shrunken),
-        "arrow": arrow(measure, found.trend),
+        "arrow": arrow(compare_words.like(measure), found.trend),
         "worse": found.trend.arrow == "up",
     }
 
 
-def by_value(days: QuerySet[FactoryDay], by_pk: dict[int, Factory], last: datetime.date) -> list[dict[str, Any]]:
-    """Material loss as entries of the ranking."""
+def by_value(
+    measure: str, known: list[tuple[int, Tally]], by_pk: dict[int, Factory], span: Window
+) -> list[dict[str, Any]]:
+    """What is ranked by the rate itself, as entries of the ranking."""
     return [
-        {"place": place, "factory": by_pk[pk], "rate": exact(tally.rate), "sample": stands_on("loss", tally)}
-        for place, (pk, tally) in enumerate(most_lost(days, by_pk, last), 1)
-    ]
+        {
+            "place": place, "factory": by_pk[pk], "rate": compare_words.shown(measure, tally.rate),
+            "sample": stands_on(measure, tally), "url": url_of(by_pk[pk], measure, span, tally),
+        }
+        for place, (pk, tally) in enumerate(known, 1)
+    ]  # fmt: skip
 
 
-def most_lost(days: QuerySet[FactoryDay], by_pk: dict[int, Factory], last: datetime.date) -> list[tuple[int, Tally]]:
-    """Material loss by the value rate of the worst currency, the highest first. One query."""
-    found = comparison.totals(days.filter(factory__in=list(by_pk)), "loss", last)
+def worst_rates(
+    request: HttpRequest, measure: str, days: QuerySet[FactoryDay], by_pk: dict[int, Factory], last: datetime.date
+) -> list[tuple[int, Tally]]:
+    """The rate of each factory, of material that of its worst currency, the worst first; a score as it was judged last.
+
+    One query, of scores two.
+    """
+    if COMPARED[measure].of == POINTS:
+        months = comparison.months(last)[-2:]  # where the running month has no score yet, the one before
+        scored = counted(request, measure, list(by_pk.values()), months)
+        found = {pk: tally for (pk, _first), tally in sorted(scored.items()) if tally.rate is not None}
+    else:
+        found = comparison.totals(days.filter(factory__in=list(by_pk)), measure, last)
     known = [(pk, tally) for pk, tally in found.items() if tally.rate is not None]
-    return sorted(known, key=lambda pair: (-comparison.badness("loss", pair[1]), by_pk[pair[0]].code))
-
-
-def weight(measure: str, units: int) -> str:
-    if measure == "otif":
-        return ngettext("%(n)s line", "%(n)s lines", units) % {"n": count(units)}
-    return ngettext("%(n)s unit", "%(n)s units", units) % {"n": count(units)}
-
-
-def rate(measure: str, bad: Fraction) -> str:
-    """A bad share as the rate of its measure: of lines the share that was on time."""
-    return exact(bad if wording.LOWER_IS_BETTER[measure] else 1 - bad)
-
-
-def exact(share: Fraction, places: int = 2) -> str:
-    return percent(half_up(share, places + 2), places)
+    return sorted(known, key=lambda pair: (-comparison.badness(measure, pair[1]), by_pk[pair[0]].code))

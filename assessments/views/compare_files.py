@@ -7,7 +7,8 @@ from typing import Any
 
 from django.http import HttpResponseBase
 
-from assessments import comparison, wording
+from assessments import comparison
+from assessments.compared import COMPARED, LINES, LOTS, ORDERS, POINTS, UNITS
 from assessments.comparison import Ranked, Tally
 from assessments.models import Policy
 from assessments.views.csvs import file_answer
@@ -17,17 +18,17 @@ from production.rollup_sums import half_up
 
 PLACES = 6
 FACTORY = ["factory", "name", "country", "category"]
-COUNTED = {"otif": "lines", "defect": "lots", "loss": "orders"}
+ROWS = {LINES: "lines", UNITS: "lots", LOTS: "lots", ORDERS: "orders"}  # what a figure was counted from
 
 
 def by_month(
     kind: str, measure: str, factories: Sequence[Factory], months: Sequence[Window],
-    tallies: Mapping[tuple[int, datetime.date], Tally], in_force: Mapping[int, Policy | None],
+    tallies: Mapping[tuple[int, datetime.date], Tally], in_force: Mapping[int, Policy | None], least: int | None = None,
 ) -> HttpResponseBase:  # fmt: skip
     """One row for each figure of the heatmap, in its order; of material no amounts, as on the page."""
     head = [*FACTORY, "month", "rate", *sums_head(measure), "data"]
     rows = (
-        [*of(factory), f"{month.first:%Y-%m}", share(found.rate), *sums(measure, found), data(measure, found, policy)]
+        [*of(factory), f"{month.first:%Y-%m}", share(found.rate), *sums(measure, found), data(measure, found, policy, least)]
         for factory in factories
         for month in months
         if (found := tallies.get((factory.pk, month.first))) and found.rate is not None
@@ -43,10 +44,15 @@ def league(kind: str, measure: str, ranked: Iterable[Ranked], by_pk: Mapping[int
     return file_answer(kind, f"compare-{measure}-league", head, rows)
 
 
-def league_of_loss(kind: str, known: Iterable[tuple[int, Tally]], by_pk: Mapping[int, Factory]) -> HttpResponseBase:
-    """The ranking of material loss, by the rate itself and without amounts."""
-    rows = ([place, *of(by_pk[pk]), share(found.rate), found.n] for place, (pk, found) in enumerate(known, 1))
-    return file_answer(kind, "compare-loss-league", ["place", *FACTORY, "rate", "orders"], rows)
+def league_by_rate(
+    kind: str, measure: str, known: Iterable[tuple[int, Tally]], by_pk: Mapping[int, Factory]
+) -> HttpResponseBase:
+    """The ranking of what is ranked by the rate itself; of material without amounts."""
+    head = ["place", *FACTORY, "rate", *sums_head(measure)]
+    rows = (
+        [place, *of(by_pk[pk]), share(found.rate), *sums(measure, found)] for place, (pk, found) in enumerate(known, 1)
+    )
+    return file_answer(kind, f"compare-{measure}-league", head, rows)
 
 
 def of(factory: Factory) -> list[str]:
@@ -55,7 +61,7 @@ def of(factory: Factory) -> list[str]:
 
 def ranks(measure: str, found: Ranked) -> list[Any]:
     """The rates are those of the measure: of lines the share that was on time."""
-    lower = wording.LOWER_IS_BETTER[measure]
+    lower = COMPARED[measure].lower
     low, high = (found.interval.lower, found.interval.upper) if found.interval else (0.0, 1.0)
     bad = Fraction(found.bad, found.total)
     shrunken, rate = (found.shrunken, bad) if lower else (1 - found.shrunken, 1 - bad)
@@ -65,15 +71,22 @@ def ranks(measure: str, found: Ranked) -> list[Any]:
 
 
 def sums_head(measure: str) -> list[str]:
-    return [COUNTED[measure]] if measure == "loss" else ["numerator", "denominator", COUNTED[measure]]
+    """No amounts of material, as on the page; of a score nothing is divided."""
+    of = COMPARED[measure].of
+    if of in (ORDERS, POINTS):
+        return [ROWS[of]] if of in ROWS else []
+    return ["numerator", "denominator", *([ROWS[of]] if of in ROWS else [])]
 
 
 def sums(measure: str, found: Tally) -> list[Any]:
-    return [found.n] if measure == "loss" else [found.num, found.den, found.n]
+    of = COMPARED[measure].of
+    if of in (ORDERS, POINTS):
+        return [found.n] if of in ROWS else []
+    return [found.num, found.den, *([found.n] if of in ROWS else [])]
 
 
-def data(measure: str, found: Tally, policy: Policy) -> str:
-    return "enough" if comparison.enough(measure, found, policy) else "too few"
+def data(measure: str, found: Tally, policy: Policy, least: int | None) -> str:
+    return "enough" if comparison.enough(measure, found, policy, least) else "too few"
 
 
 def share(rate: Fraction | None) -> Any:
