@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('production', '0005_day_indexes'),
+        ('production', '0009_milestone_keys'),
     ]
 
     operations = [

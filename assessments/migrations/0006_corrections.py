@@ -17,7 +17,7 @@ FROM factories_factory f WHERE f.id = s.factory_id
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('assessments', '0004_live_breaches'),
+        ('assessments', '0005_claim_evidence_and_laws'),
         ('factories', '0003_corrections'),
     ]
 
