@@ -178,7 +178,10 @@ def test_a_buyer_adds_several_files_at_once_and_reads_them_back(claim, client):
     assert b"".join(answer.streaming_content) == NOTE
     assert answer["Content-Disposition"] == 'attachment; filename="weigh note.csv"'
     assert answer["X-Content-Type-Options"] == "nosniff"
-    assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert (
+        answer["Content-Security-Policy"]
+        == "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+    )
     assert answer["Content-Type"] == "text/csv"
     assert "no-store" in answer["Cache-Control"]
     named = client.get(f"/claims/{claim.code}/evidence/{photo.pk}/")["Content-Disposition"]

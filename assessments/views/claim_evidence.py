@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 # Even a file that found a way to be a page gets nothing to do: it is saved, never shown, and may run nothing.
 AS_A_FILE = {
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox",
     "Cache-Control": "private, no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
