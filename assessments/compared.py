@@ -95,11 +95,11 @@ def ruler(measure: str, policy: Policy, category: Category) -> Thresholds | None
     """
     name = COMPARED[measure].ruler
     if name == "defect":
-        return policy.defect_thresholds(category)  # type: ignore[no-any-return]
+        return policy.defect_thresholds(category)
     if name == "otif":
-        return policy.otif_thresholds()  # type: ignore[no-any-return]
+        return policy.otif_thresholds()
     if name == "loss":
-        return policy.loss_thresholds()  # type: ignore[no-any-return]
+        return policy.loss_thresholds()
     if name == "coverage":
         return Thresholds(policy.min_coverage, policy.min_coverage, Decimal(0))
     if name == "score":

@@ -109,16 +109,17 @@ def scores(evaluations: QuerySet[Evaluation], span: Sequence[windows.Window]) ->
     closed = closed.order_by("factory_id", "as_of", "-revision").distinct("factory_id", "as_of")
     running = whole.filter(kind__in=[Evaluation.Kind.LIVE, Evaluation.Kind.NIGHT], as_of__gte=span[-1].first)
     running = running.order_by("factory_id", "-as_of", "-computed_at").distinct("factory_id")
-    found = {(row.factory_id, span[-1].first): _scored(row) for row in running.only(*SCORED)}
-    return found | {(row.factory_id, row.as_of.replace(day=1)): _scored(row) for row in closed.only(*SCORED)}
+    found = {(row["factory_id"], span[-1].first): _scored(row) for row in running.values(*SCORED)}
+    return found | {(row["factory_id"], row["as_of"].replace(day=1)): _scored(row) for row in closed.values(*SCORED)}
 
 
 SCORED = ("factory_id", "kind", "as_of", "score")
 
 
-def _scored(row: Evaluation) -> Tally:
-    known = row.score is not None
-    return Tally(Decimal(row.score or 0), Decimal(100 if known else 0), int(known), Decimal(int(known)), row.period)
+def _scored(row: Mapping[str, Any]) -> Tally:
+    known = row["score"] is not None
+    period = Evaluation(kind=row["kind"], as_of=row["as_of"]).period
+    return Tally(row["score"] or Decimal(0), Decimal(100 if known else 0), int(known), Decimal(int(known)), period)
 
 
 def enough(measure: str, tally: Tally, policy: Policy, least: int | None = None) -> bool:

@@ -561,6 +561,8 @@ def test_what_no_policy_limits_is_not_coloured_and_says_so(client, sign_in, comp
     page = client.get("/compare/?m=rejected&n=1")
     assert {cell["css"] for cell in cells(page)} == {"plain"}
     assert "No policy names a limit for it" in page.content.decode()
+    assert "n" not in client.get("/compare/?m=score").context["asked"].fields
+    assert next(iter(dict(client.get("/compare/?m=score").context["legend"]))) == "h2"  # nothing lies under 0 points
     legend = dict(client.get("/compare/?m=coverage").context["legend"])
     assert legend["h1"] == "under 50%"
     assert legend["h5"] == "from 50% (asked for)"
@@ -593,6 +595,10 @@ def lots_of(code, bad, inspected=100):
     return factory, made
 
 
+def blocks(page):
+    return [block for pair in page.context["one"]["pairs"] for block in pair]
+
+
 def said_of(page):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page.content.decode()))
 
@@ -601,7 +607,7 @@ def test_the_lots_of_one_factory_are_drawn_with_their_drift_and_the_lot_it_began
     _, made = lots_of("SLOW-1", [2] * 20 + [7] * 6, inspected=125)
     sign_in("inspector")
     page = client.get("/compare/?m=defect&f=slow-1")
-    chart, drift, months = page.context["one"]["blocks"]
+    chart, drift, months = blocks(page)
     assert (chart["title"], drift["title"]) == ("Defect rate per lot", "Slow drift of the lots")
     assert page.content.decode().count('<svg class="w"') == 3
     found = early_warning.drift([(2, 125)] * 20 + [(7, 125)] * 6)
@@ -619,7 +625,7 @@ def test_small_lots_are_drawn_open_and_the_page_says_why(client, sign_in, db):
     page = client.get("/compare/?m=defect&f=SMALL-1")
     said = "None is judged, so all are open and without limits: at a mean of 1.5% that takes 200 each."
     assert said in said_of(page)
-    chart = page.context["one"]["blocks"][0]
+    chart = blocks(page)[0]
     assert str(chart["chart"]).count('class="co"') == 2 * 5
     assert {row[4] for row in chart["rows"]} == {NONE}
 
@@ -638,7 +644,7 @@ def test_a_confirmed_correction_begins_the_drift_anew(client, sign_in, db):
     assert early_warning.drifts([(1, 125)] * 20 + [(6, 125)] * 6)
     Standing.objects.create(factory=factory, grade="good", since_on=judged.ago(90), corrected_on=[judged.ago(3)])
     sign_in("manager")
-    drift = client.get("/compare/?m=defect&f=FIXED-1").context["one"]["blocks"][1]
+    drift = blocks(client.get("/compare/?m=defect&f=FIXED-1"))[1]
     assert len(drift["rows"]) == 3
     assert f"since the correction confirmed on {judged.ago(3):%-d %b %Y}" in drift["aside"]
     assert "No drift" in drift["note"]
@@ -656,9 +662,9 @@ def test_the_months_of_one_factory_are_drawn_with_limits_where_things_are_counte
     client, sign_in, company
 ):
     sign_in("manager")
-    (counted,) = client.get("/compare/?m=otif&f=LATE-1").context["one"]["blocks"]
+    (counted,) = blocks(client.get("/compare/?m=otif&f=LATE-1"))
     assert "control limits 3 sigma" in counted["aside"]
-    (line,) = client.get("/compare/?m=quantity&f=LATE-1").context["one"]["blocks"]
+    (line,) = blocks(client.get("/compare/?m=quantity&f=LATE-1"))
     assert "without control limits" in line["aside"]
     for block in (counted, line):
         assert len(block["rows"]) == 12
@@ -672,6 +678,8 @@ def test_a_trend_over_the_months_is_told_by_mann_kendall_and_only_where_it_is_mo
         "The monthly rates show a rising trend (Mann-Kendall, p 0.004). It changes no grade."
     )
     assert "falling trend" in compare_one.trend_words(comparison.monthly_trend(rising[::-1]))
+    steep = [Fraction(n, 100) for n in range(12)]
+    assert "p below 0.001" in compare_one.trend_words(comparison.monthly_trend(steep))
     flat = [Fraction(n, 100) for n in (3, 1, 2, 3, 2, 1, 3, 2)]
     assert compare_one.trend_words(comparison.monthly_trend(flat)) == (
         "The monthly rates show no trend (Mann-Kendall, p 1.000)."

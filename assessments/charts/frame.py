@@ -207,7 +207,8 @@ def rate_axis(values: Iterable[Number], lower_is_better: bool, unit: str = "%") 
     """Axis for a rate: from zero where low is good; up to 100 % and cut below where high is good."""
     numbers = [float(value) for value in values]
     if lower_is_better:
-        return axis(0.0, max(numbers, default=0.05) * 1.08 or 0.01)
+        most = max(numbers, default=0.05)
+        return axis(0.0, min(most * 1.08, max(most, 1.0)) or 0.01)
     top = 1.0 if unit == "%" else max(numbers, default=1.0)
     low, high, step = axis(max(0.0, min(numbers, default=0.5) - 0.02), top)
     return max(0.0, low), high, step

@@ -17,6 +17,7 @@ from assessments.file_kinds import Known, known
 from assessments.models import Action, ActionStep, Claim, ClaimEvidence, ClaimStep
 from factories.models import Factory, Membership, Standing
 from notifications.models import Message
+from production import switching
 
 WEIGH_NOTE = "Weigh notes of both rolls and the cutting report are in the order's folder."
 SHORT_ROLLS = "Four rolls were shorter than their labels; photos of the meter are with the quality office."
@@ -28,6 +29,13 @@ WRITTEN_JUST_NOW = [
 ]
 PLAN_ANSWER = "Cause, measures, people and days are in the plan we sent on paper. The first measure is done."
 CORRECTION = ("Show how needles are checked", "Broken needle log of every line for two weeks, signed each shift.")
+CORRECTIONS = 5
+PRESSES = (
+    "Find the cause of the rejected lots",
+    "Five lots were not accepted while inspection was tightened. What causes it, and what changes?",
+    "Two presses were worn. Both are replaced, and the first piece of each shift is measured.",
+    "Seen at the line: new presses, signed first-piece records of two weeks.",
+)
 
 
 def follow(day: datetime.date, factories: list[int]) -> None:
@@ -41,6 +49,7 @@ def follow(day: datetime.date, factories: list[int]) -> None:
     }
     _claim(day, factories, people, contacts)
     _plan(day, factories, people, contacts)
+    _correct(day, factories, people, contacts)
     mine = [("action", Action), ("claim", Claim)]
     threads = [
         f"{name}-{pk}"
@@ -153,6 +162,37 @@ def _plan(day: datetime.date, factories: list[int], people: dict[str, User], con
     for factory in Factory.objects.filter(pk__in=sorted(contacts)[:1]):
         due_on = max(day, timezone.localdate()) + datetime.timedelta(days=9)
         actions.ask(factory, people["manager"], CORRECTION[0], due_on, CORRECTION[1])
+
+
+def _correct(day: datetime.date, factories: list[int], people: dict[str, User], contacts: dict[int, User]) -> None:
+    """What discontinued inspection was corrected within a month and checked, except at the factories that fail to this day."""
+    failing = Standing.objects.filter(grade="failing").values("factory")
+    waiting = Factory.objects.filter(pk__in=factories).exclude(pk__in=failing).order_by("code")
+    for _again in range(CORRECTIONS):  # what comes after a correction may stop it once more
+        corrected = []
+        for factory in waiting.select_related("standing"):
+            stopped = [state.since for state in switching.of(factory).values() if state.is_discontinued and state.since]
+            asked = min(stopped, default=day) + datetime.timedelta(days=2)
+            seen = asked + datetime.timedelta(days=23)
+            if stopped and seen < day:
+                _corrected(factory, people, contacts.get(factory.pk, people["buyer"]), asked, seen)
+                corrected.append(factory.pk)
+        actions.sync_standings(corrected)
+        waiting = waiting.filter(pk__in=corrected)
+
+
+def _corrected(
+    factory: Factory, people: dict[str, User], answers: User, asked: datetime.date, seen: datetime.date
+) -> None:
+    """One correction of the quality, from its asking to the day it was checked."""
+    action = actions.ask(factory, people["manager"], PRESSES[0], timezone.localdate(), PRESSES[1])
+    actions.move(action, "answer", answers, PRESSES[2])
+    actions.move(action, "confirm", people["manager"], PRESSES[3])
+    Action.objects.filter(pk=action.pk).update(due_on=asked + datetime.timedelta(days=21))
+    _date(Action, "asked_at", action.pk, asked)
+    with pgtrigger.ignore("assessments.ActionStep:append_only"):
+        for step, on in zip(action.steps.all(), (asked, seen - datetime.timedelta(days=6), seen), strict=True):
+            _date(ActionStep, "at", step.pk, on)
 
 
 def _date(model: type, field: str, key: int, day: datetime.date) -> None:

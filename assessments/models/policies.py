@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import pgtrigger
 from django.conf import settings
@@ -272,16 +273,16 @@ class Policy(models.Model):
         if self._state.adding and self.effective_from and same.filter(effective_from=self.effective_from).exists():
             raise ValidationError({"effective_from": "There is already a version for this scope from that day."})
 
-    def defect_thresholds(self, category):
+    def defect_thresholds(self, category: Any) -> Thresholds:
         """The defect thresholds for goods of `category`; the wider ones where they are soft and the policy names no category."""
         if category is not None and category.is_soft and self.category_id is None:
             return Thresholds(self.soft_defect_target, self.soft_defect_limit, self.soft_defect_zero)
         return Thresholds(self.defect_target, self.defect_limit, self.defect_zero)
 
-    def otif_thresholds(self):
+    def otif_thresholds(self) -> Thresholds:
         return Thresholds(self.otif_target, self.otif_floor, self.otif_zero)
 
-    def loss_thresholds(self):
+    def loss_thresholds(self) -> Thresholds:
         return Thresholds(self.loss_target, self.loss_limit, self.loss_zero)
 
 

@@ -58,9 +58,10 @@ class MeasureForm(forms.Form):
         self.by_code = {factory.code.casefold(): factory for factory in factories}
         self.fields["m"].choices = [(name, compare_words.label(name)) for name in COMPARED]
         self.fields["m"].widget.attrs["data-autosubmit"] = True
-        self.fields["n"].widget.attrs |= {"class": "w-s", "placeholder": _("as the policy asks")}
-        if counted_in := COUNTED_IN[COMPARED[measure].of]:
-            self.fields["n"].label = _("At least so many %(what)s") % {"what": counted_in}
+        self.fields["n"].widget.attrs |= {"class": "w-s", "placeholder": _("policy’s")}
+        self.fields["n"].label = _("At least so many %(what)s") % {"what": COUNTED_IN[COMPARED[measure].of]}
+        if COMPARED[measure].of == POINTS:  # it was given only where the data were enough
+            del self.fields["n"]
 
     def clean_f(self) -> Factory | None:
         code = self.cleaned_data["f"].strip()
@@ -200,6 +201,7 @@ def heatmap(
         "legend": legend(measure, ruler) if ruler else [],
         "own_rulers": len(rulers) > 1,
         "few_words": few_words(measure, least),
+        "nil_words": _("–: no score") if COMPARED[measure].of == POINTS else _("–: nothing was counted"),
         "lead": _("%(label)s by month, worst in %(month)s first. Each figure leads to its rows.")
         % {"label": compare_words.label(measure), "month": month_name(sorted_by.first)}
         if not by_name

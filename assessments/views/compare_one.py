@@ -24,6 +24,7 @@ from assessments.windows import Window
 from factories.models import Factory
 from production.models import FactoryDay
 
+SMALLEST = 0.001  # of p-values written as numbers
 OF_LOTS = {"defect": False, "defect-all": True}  # drawn lot by lot; whether minor defects count
 
 
@@ -34,10 +35,11 @@ def drawn(request: HttpRequest, factory: Factory, measure: str, last: datetime.d
     blocks = [of_months(factory, measure, months, tallies, last)]
     if measure in OF_LOTS and (lots := lot_charts.lots(factory, last, OF_LOTS[measure])):
         blocks = [lots.chart, *([lots.drift] if lots.drift else []), *blocks]
+    drawings = [block for block in blocks if block]
     return {
         "factory": factory,
         "url": reverse("factory_detail", args=[factory.code]),
-        "blocks": [block for block in blocks if block],
+        "pairs": [drawings[place : place + 2] for place in range(0, len(drawings), 2)],
         "trend": trend_words(comparison.monthly_trend([tally.rate if tally else None for tally in tallies])),
         "label": label(measure),
     }
@@ -143,7 +145,8 @@ def trend_words(found: MannKendall | None) -> str:
     if found is None:
         least = {"least": count(comparison.MIN_MONTHS)}
         return _("Fewer than %(least)s months have a rate: too few to look for a trend over them.") % least
-    facts = {"p": points(found.p_two_sided, 3)}
+    least = _("below %(p)s") % {"p": points(SMALLEST, 3)}
+    facts = {"p": points(found.p_two_sided, 3) if found.p_two_sided >= SMALLEST else least}
     if found.p_two_sided > comparison.TREND_ALPHA:
         return _("The monthly rates show no trend (Mann-Kendall, p %(p)s).") % facts
     if found.s > 0:

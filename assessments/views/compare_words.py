@@ -127,6 +127,8 @@ def legend(measure: str, ruler: Thresholds) -> list[tuple[str, str]]:
     words[3] += f" {limit}"
     words[4] += f" {target}"
     kept = [place for place in range(7) if place in (0, 6) or borders[place] != borders[place - 1]]
+    if not lower and borders[0] <= 0:
+        kept.remove(0)  # nothing lies below it
     return [(f"h{place + 1}", words[place].strip()) for place in kept]
 
 
