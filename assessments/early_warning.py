@@ -104,9 +104,3 @@ def drift(lots: control.Lots, since: int = 0) -> Drift | None:
     if p0 is None or not chosen:
         return None
     return Drift(p0, since, control.ewma(chosen, p0), control.cusum(chosen, p0))
-
-
-def drifts(lots: control.Lots, since: int = 0) -> bool:
-    """Whether the last of a year's lots drift upwards: the smoothed rate lies above its limit now (SPC-3)."""
-    found = drift(lots, since)
-    return found is not None and found.is_on
