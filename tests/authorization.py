@@ -23,7 +23,7 @@ from assessments.models import Action, ActionStep, Breach, BreachStep, Claim, Ev
 from assessments.models.claims import ClaimStep
 from factories.models import CalendarException, Standing, StandingOverride
 from notifications.models import Heartbeat, Message, SendAttempt
-from production import rollups
+from production import rollups, strictness, switching
 from production.models import Product, Site
 from tests import judged, make
 
@@ -156,9 +156,12 @@ class Side:
             17, line=self.line, lot=self.lot, received_on=ago(3), recorded_by=buyer, condition="damaged",
             reason=self.text(), document=self.text(), note=self.text(),
         )  # fmt: skip
+        refused = switching.Judged(self.lot.pk, self.lot.code, 1, ago(9))
+        tightened = switching.State("tightened", ago(9), (refused,), 2, classes=("major",))
         self.inspection = make.inspection(
             lot=self.lot, inspected_on=ago(2), major=9, verdict="rejected", units_rejected=9, units_material_fault=3,
-            note=self.text(), recorded_by=buyer,
+            note=self.text(), recorded_by=buyer, severity="tightened",
+            severity_because=strictness.Strictness("tightened", None, tightened).because,
         )  # fmt: skip
         self.revision = make.revision(line=self.line, new_on=ago(-9), reason=self.text())
         make.cancellation(line=self.line, quantity=2, cancelled_on=ago(4), reason=self.text())
