@@ -17,10 +17,10 @@ NUMBER = DecimalField(max_digits=38, decimal_places=12)
 
 def decide(factory: Factory, new_value: Amounts, day: datetime.date) -> Decision:
     """May the factory be given this order on the day? At most three queries, and one where inspection is discontinued."""
-    lots = switching.rows_of_outer("factory_id")
+    lots = switching.rows_of_outer("factory_id", day)
     standing = Standing.objects.filter(factory=factory).annotate(judged_lots=lots).first()
     if standing is None:
-        stopped = discontinued(switching.of(factory))
+        stopped = discontinued(switching.of(factory, day))
         return may_order(None, StandingOverride.objects.filter(factory=factory).in_force(day), {}, {}, day, stopped)
     stopped = discontinued(switching.states(standing.judged_lots, standing.corrected_on))
     overrides = StandingOverride.objects.filter(factory=factory).in_force(day)

@@ -44,11 +44,11 @@ class Strictness:
         return {"grade": self.grade, "lots": _plain(lots)} if self.grade or lots else None
 
 
-def of(factory: Factory, category: int) -> Strictness:
-    """The strictness for a category of a factory that was read with its standing. One query."""
+def of(factory: Factory, category: int, day: date) -> Strictness:
+    """The strictness on `day` for a category of a factory that was read with its standing. One query."""
     standing = getattr(factory, "standing", None)
     by_grade = Severity(standing.inspection) if standing else Severity.NORMAL
-    state = switching.of(factory, category).get(category, State())
+    state = switching.of(factory, day, category).get(category, State())
     grade = None
     if standing and by_grade != Severity.NORMAL:
         grade = {"grade": standing.grade, "since_on": standing.since_on.isoformat(), "inspection": standing.inspection}

@@ -21,6 +21,9 @@ from production.models import LotOutcome
 from production.samples import CLASSES, SamplePlan
 
 RELAX = 5  # so many lots accepted in a row bring normal inspection back
+# Walked are the last lots of a category within a year: what is older says little, and a page shall not grow with the years.
+MOST = 100
+YEAR = datetime.timedelta(days=365)
 READ = {
     "category": F("category_id"), "lot": F("lot_id"), "code": F("lot__code"), "inspection": F("inspection_id"),
     "on": F("inspected_on"), "critical": F("critical"), "major": F("major"), "minor": F("minor"),
@@ -129,28 +132,29 @@ def _refused(row: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(over or CLASSES)
 
 
-def outcomes() -> QuerySet[Any]:
-    """The lots that were accepted or not, by the inspection that counts, in its order."""
-    return LotOutcome.objects.filter(is_accepted__isnull=False).order_by("inspected_on", "inspection_id")
+def outcomes(day: datetime.date) -> QuerySet[Any]:
+    """The lots of the year to `day` that were accepted or not, by the inspection that counts, in its order."""
+    year = LotOutcome.objects.filter(inspected_on__gt=day - YEAR, inspected_on__lte=day)
+    return year.filter(is_accepted__isnull=False).order_by("inspected_on", "inspection_id")
 
 
-def rows_of_outer(factory: str) -> ArraySubquery:
+def rows_of_outer(factory: str, day: datetime.date) -> ArraySubquery:
     """The same of the outer row whose column `factory` names one, for a query that is asked anyway."""
-    return ArraySubquery(outcomes().filter(factory=OuterRef(factory)).values(json=JSONObject(**READ)))
+    return ArraySubquery(outcomes(day).filter(factory=OuterRef(factory)).values(json=JSONObject(**READ)))
 
 
 def states(rows: Iterable[Mapping[str, Any]], corrected_on: Iterable[datetime.date] | None) -> dict[int, State]:
-    """The state of each category among the rows, in the order of their inspection."""
-    days, by_category = list(corrected_on or ()), defaultdict[int, list[Judged]](list)
+    """The state of each category among the rows, in the order of their inspection; of each the last `MOST` are walked."""
+    days, by_category = list(corrected_on or ()), defaultdict[int, list[Mapping[str, Any]]](list)
     for row in rows:
-        by_category[row["category"]].append(judged(row))
-    return {category: state(lots, days) for category, lots in by_category.items()}
+        by_category[row["category"]].append(row)
+    return {category: state(list(map(judged, lots[-MOST:])), days) for category, lots in by_category.items()}
 
 
-def of(factory: Any, category: int | None = None) -> dict[int, State]:
-    """The state per category of a factory, or of one of them alone. One query, and one for a standing not read yet."""
+def of(factory: Any, day: datetime.date, category: int | None = None) -> dict[int, State]:
+    """The state on `day` per category of a factory, or of one of them alone. One query, and one for a standing not read yet."""
     standing = getattr(factory, "standing", None)
-    found = outcomes().filter(factory=factory)
+    found = outcomes(day).filter(factory=factory)
     if category is not None:
         found = found.filter(category=category)
     rows = found.values_list(JSONObject(**READ), flat=True)

@@ -127,7 +127,7 @@ def looked(factory, product, verdicts, ago=60, **counts):
 
 def now(factory, category):
     factory = type(factory).objects.select_related("standing").get(pk=factory.pk)
-    return switching.of(factory, category.pk).get(category.pk, State())
+    return switching.of(factory, today(), category.pk).get(category.pk, State())
 
 
 def test_the_state_follows_from_the_inspections_that_count(factory, product):
@@ -154,7 +154,31 @@ def test_each_category_is_walked_by_itself(factory, product):
     other = make.product()
     looked(factory, other, "R", ago=30)
     assert now(factory, product.category).severity == now(factory, other.category).severity == "normal"
-    assert set(switching.of(factory)) == {product.category_id, other.category_id}
+    assert set(switching.of(factory, today())) == {product.category_id, other.category_id}
+
+
+def test_lots_of_more_than_a_year_ago_say_nothing(factory, product):
+    looked(factory, product, "RR", ago=366)
+    assert now(factory, product.category).severity == "normal"
+    looked(factory, product, "RR", ago=364)
+    assert now(factory, product.category).severity == "tightened"
+
+
+def test_only_the_last_hundred_lots_are_walked():
+    row = {
+        "category": 1,
+        "lot": 1,
+        "code": "L",
+        "inspection": 1,
+        "on": "2026-03-01",
+        "critical": 0,
+        "major": 0,
+        "minor": 0,
+    }
+    refused, accepted = ({**row, "accepted": good, "quantity": None, "severity": "normal"} for good in (False, True))
+    assert switching.states([refused] * 2 + [accepted] * 98, [])[1].severity == "normal"  # five accepted relax
+    assert switching.states([refused] * 7 + [accepted] * 93, [])[1].severity == "discontinued"
+    assert switching.states([refused] * 7 + [accepted] * 99, [])[1].severity == "normal"
 
 
 def test_a_rejection_that_no_class_explains_counts_in_all_of_them(factory, product):
@@ -168,7 +192,7 @@ def test_reading_the_lots_is_one_query_however_many(factory, product, django_ass
     for verdicts in ("", "RAAARAAAAARRA"):
         looked(factory, product, verdicts, ago=40)
         with django_assert_num_queries(1):
-            switching.of(factory, product.category_id)
+            switching.of(factory, today(), product.category_id)
 
 
 # The form and the report

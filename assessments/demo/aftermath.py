@@ -171,7 +171,9 @@ def _correct(day: datetime.date, factories: list[int], people: dict[str, User], 
     for _again in range(CORRECTIONS):  # what comes after a correction may stop it once more
         corrected = []
         for factory in waiting.select_related("standing"):
-            stopped = [state.since for state in switching.of(factory).values() if state.is_discontinued and state.since]
+            stopped = [
+                state.since for state in switching.of(factory, day).values() if state.is_discontinued and state.since
+            ]
             asked = min(stopped, default=day) + datetime.timedelta(days=2)
             seen = asked + datetime.timedelta(days=23)
             if stopped and seen < day:

@@ -33,7 +33,7 @@ def drawn(request: HttpRequest, factory: Factory, measure: str, last: datetime.d
     months = comparison.months(last)
     tallies = counted(request, factory, measure, months)
     blocks = [of_months(factory, measure, months, tallies, last)]
-    if measure in OF_LOTS and (lots := lot_charts.lots(factory, last, OF_LOTS[measure])):
+    if measure in OF_LOTS and (lots := lot_charts.lots(factory, last, OF_LOTS[measure]).drawn):
         blocks = [lots.chart, *([lots.drift] if lots.drift else []), *blocks]
     drawings = [block for block in blocks if block]
     return {

@@ -17,9 +17,11 @@ from assessments import charts, early_warning, windows
 from assessments.early_warning import Drift, Limits
 from assessments.figures import count, day, percent, points
 from factories.models import Factory
+from production import switching
 from production.kept import Kept
 from production.models import Inspection
 from production.prepared import Prepared
+from production.switching import State
 
 LOTS = 25  # in the control chart
 MOST = 100  # in the drawing of the drift
@@ -36,10 +38,19 @@ class Drawn:
     drifts: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Year:
+    """The inspected lots of a year: as drawings, None with fewer than two, and by what they ask of the next one (AQL-5)."""
+
+    drawn: Drawn | None
+    states: dict[int, State]
+
+
 # Which lot it was only of those that are drawn.
 YEAR_OF_LOTS = Prepared("""
-SELECT CASE WHEN is_drawn THEN (SELECT code FROM production_lot WHERE id = lot_id) END, inspection_id, inspected_on, {bad},
-    inspected
+SELECT CASE WHEN is_drawn OR NOT is_accepted THEN (SELECT code FROM production_lot WHERE id = lot_id) END, inspection_id,
+    inspected_on, {bad}, inspected, category_id, lot_id, is_accepted, critical, major, minor,
+    CASE WHEN NOT is_accepted THEN (SELECT ARRAY[lot_quantity::text, severity] FROM production_inspection i WHERE i.id = inspection_id) END
 FROM (
     SELECT *, row_number() OVER (ORDER BY inspected_on DESC, lot_id DESC) <= %(drawn)s AS is_drawn
     FROM production_lotoutcome WHERE factory_id = %(factory)s AND inspected_on BETWEEN %(first)s AND %(last)s
@@ -49,8 +60,8 @@ FROM (
 )  # fmt: skip
 
 
-def lots(factory: Factory, last: datetime.date, with_minor: bool = False) -> Drawn | None:
-    """What the inspected lots of the year to `last` look like, for a factory read with its standing; None with fewer than two.
+def lots(factory: Factory, last: datetime.date, with_minor: bool = False) -> Year:
+    """What the inspected lots of the year to `last` look like, for a factory read with its standing.
 
     One query. The drift begins anew on the last day up to `last` on which a correction was confirmed.
     """
@@ -59,12 +70,28 @@ def lots(factory: Factory, last: datetime.date, with_minor: bool = False) -> Dra
     with connection.cursor() as cursor:
         YEAR_OF_LOTS.execute(cursor, values)
         every = cursor.fetchall()
-    if len(every) < 2:
-        return None
     standing = getattr(factory, "standing", None)
     changed = [on for on in (standing.corrected_on or ()) if on <= last] if standing else []
-    restart = max((on for on in changed if on >= year.first), default=None)
-    return kept_lots.get((get_language(), tuple(every), restart), lambda: drawn(every, restart))
+    return Year(charted(every, max((on for on in changed if on >= year.first), default=None)), states(every, changed))
+
+
+def charted(every: list[tuple], restart: datetime.date | None) -> Drawn | None:
+    if len(every) < 2:
+        return None
+    found = [row[:5] for row in every]
+    return kept_lots.get((get_language(), tuple(found), restart), lambda: drawn(found, restart))
+
+
+def states(every: list[tuple], corrected_on: list[datetime.date]) -> dict[int, State]:
+    names = ("category", "lot", "accepted", "critical", "major", "minor")
+    rows = [
+        dict(zip(names, row[5:11], strict=True))
+        | {"code": row[0], "inspection": row[1], "on": row[2].isoformat()}
+        | ({"quantity": row[11][0] and int(row[11][0]), "severity": row[11][1]} if row[11] else {})
+        for row in every
+        if row[7] is not None
+    ]
+    return switching.states(rows, corrected_on)
 
 
 def drawn(every: list[tuple], restart: datetime.date | None) -> Drawn:

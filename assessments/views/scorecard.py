@@ -27,10 +27,11 @@ from assessments.views.breaches import pressing, with_names
 from assessments.views.entrance import BUSINESS, STAFF, factory_or_404, open_to, sees_money, today
 from assessments.views.grades import in_force, standing
 from factories.models import Category, Contact, Factory
-from production import strictness, switching
+from production import strictness
 from production.drawn_pages import held, kept_while_the_answers_hold, written
 from production.models import LineOutcome, PurchaseOrder
 from production.prepared import Prepared
+from production.switching import State
 
 WORST_LINES = 6
 RUNNING_ORDERS = 6
@@ -45,8 +46,9 @@ def factory_detail(request: HttpRequest, code: str) -> HttpResponse:
     user = request.user
     watches = Watch.objects.filter(user=user, factory=OuterRef("pk"))
     factory = factory_or_404(
-        user, code, is_watched=Exists(watches), reached_at=contacts(), in_force=in_force(), written=written()
-    )
+        user, code, is_watched=Exists(watches), reached_at=contacts(), in_force=in_force(), written=written(),
+        categories=categories(),
+    )  # fmt: skip
     card = scorecards.card(factory, today())
     chosen = _chosen(card, request.GET.get("period", ""))
     context: dict[str, Any] = {
@@ -61,14 +63,13 @@ def factory_detail(request: HttpRequest, code: str) -> HttpResponse:
         "orders": running_orders(factory),
         "facts": facts(factory, links=user.writes_orders()),
         "standing": standing(factory, user),
-        "inspecting": (severities := inspecting(factory)),
         "breaches_url": f"{reverse('breach_list')}?state=all&factory={factory.code}" if user.sees_breaches() else "",
-        "pairs": pairs([], severities),
+        "pairs": pairs([], []),
         "data_as_of": chosen.computed_at if chosen else None,
     }
     if chosen:
-        with held(factory.written):
-            context |= judged(factory, card, chosen, sees_money(user), severities)
+        with held(factory.written, "production_inspection"):
+            context |= judged(factory, card, chosen, sees_money(user))
     return render(request, "assessments/factory_detail.html", context)
 
 
@@ -85,10 +86,11 @@ def periods(card: Card) -> list[tuple[str, str]]:
     ]
 
 
-def judged(factory: Factory, card: Card, shown: Evaluation, money: bool, severities: list[Any]) -> dict[str, Any]:
+def judged(factory: Factory, card: Card, shown: Evaluation, money: bool) -> dict[str, Any]:
     """What the page says about one evaluation."""
     drawn = drawings.trends(card, today(), shown, money)
-    lots = lot_charts.lots(factory, shown.as_of)
+    year = lot_charts.lots(factory, shown.as_of)
+    lots, severities = year.drawn, inspecting(factory, year.states)
     sums = outlook.sums(factory, shown, card.now)
     arrows = outlook.arrows(sums)
     return {
@@ -97,6 +99,7 @@ def judged(factory: Factory, card: Card, shown: Evaluation, money: bool, severit
         "stats": [score_stat(shown), *(stat(name, shown, money, arrows[name]) for name in wording.MEASURES)],
         "first_trend": drawn[0],
         "pairs": pairs([*drawn[1:], *((lots.chart, lots.drift) if lots else ())], severities),
+        "inspecting": severities,
         "drifts": bool(lots and lots.drifts),
         "lines": late_lines(shown),
         "gain": evidence.one_more_on_time(shown),
@@ -264,11 +267,14 @@ def running_orders(factory: Factory) -> list[dict[str, Any]]:
     return rows
 
 
-def inspecting(factory: Factory) -> list[dict[str, Any]]:
+def categories() -> ArraySubquery:
+    """The name of every category by its id, as plain values."""
+    return ArraySubquery(Category.objects.order_by("name").values(json=JSONObject(id="pk", name="name")))
+
+
+def inspecting(factory: Factory, found: dict[int, State]) -> list[dict[str, Any]]:
     """How strictly the next lot of each category is inspected by what became of the lots before (AQL-5)."""
-    with held(factory.written, "production_inspection"):
-        found = switching.of(factory)
-    names = dict(Category.objects.filter(pk__in=found).order_by("name").values_list("pk", "name")) if found else {}
+    names = {row["id"]: row["name"] for row in factory.categories if row["id"] in found}
     status = {"normal": "ok", "tightened": "watch", "discontinued": "breach"}
     words = {
         "normal": _("Normal inspection"), "tightened": _("Tightened"), "discontinued": _("Discontinued"),

@@ -221,7 +221,7 @@ def inspection_new(request):
     if about is None:
         return _show_choice(request)
     line, lot, delivery = about
-    strict = strictness.of(line.factory, line.product.category_id)
+    strict = strictness.of(line.factory, line.product.category_id, _today(line))
     if request.method != "POST" or request.POST.get("do") != "save":
         initial = _defaults(line, lot, delivery, strict.severity) | _typed(request)
         form = _form(request, line, lot, strict, initial=initial)
@@ -311,7 +311,7 @@ def _defaults(line, lot, delivery, severity):
         "stage": Inspection.Stage.RECEIVING if delivery is not None else Inspection.Stage.FINAL,
         "source": Inspection.Source.BUYER,
         "original": "no" if lot is not None and lot.inspections.exists() else "yes",
-        "inspected_on": timezone.now().astimezone(_zone(line)).date(),
+        "inspected_on": _today(line),
         "lot_quantity": whole,
         "units_inspected": plan.size if plan else None,
         "units_critical": 0,
@@ -361,6 +361,11 @@ def _zone(line):
     return ZoneInfo(line.factory.time_zone)
 
 
+def _today(line):
+    """The day it is now at the factory."""
+    return timezone.now().astimezone(_zone(line)).date()
+
+
 def _show_choice(request):
     """Deliveries without an inspected lot, newest first; a code finds any order line, for goods not shipped yet."""
     text = codes.tidy(request.GET.get("code", ""))
@@ -405,7 +410,7 @@ def inspection_approve(request, pk):
         messages.info(request, _("Nothing waits for approval here."))
         return SeeOther(inspection.get_absolute_url())
     if request.method == "POST":
-        today = timezone.now().astimezone(_zone(inspection.lot.line)).date()
+        today = _today(inspection.lot.line)
         waiting = Inspection.objects.filter(pk=pk, material_fault_approved_on=None)
         waiting.update(material_fault_approved_on=max(today, inspection.inspected_on))
         messages.success(request, _("Approved: the units are credited to the factory."))
