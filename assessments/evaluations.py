@@ -236,13 +236,19 @@ def choose(subjects: Iterable[Subject], policies: Policies) -> list[Chosen]:
             policy = policies.for_whole(subject.factory, subject.as_of)
         if policy is None:
             continue
-        due_last = subject.as_of - datetime.timedelta(days=1 if subject.kind == LIVE else 0)
-        options = []
-        for length in [policy.window_days] + ([policy.fallback_days] if subject.kind == MONTH else []):
-            window = windows.rolling(subject.as_of, length)
-            options.append((length, Asked(subject.factory.pk, category, window.first, window.last, due_last)))
-        chosen.append(Chosen(subject, policy, options))
+        chosen.append(to_judge(subject, policy))
     return chosen
+
+
+def to_judge(subject: Subject, policy: Policy) -> Chosen:
+    """A subject to judge by this policy, with the windows to try."""
+    due_last = subject.as_of - datetime.timedelta(days=1 if subject.kind == LIVE else 0)
+    category = subject.category.pk if subject.category else None
+    options = []
+    for length in [policy.window_days] + ([policy.fallback_days] if subject.kind == MONTH else []):
+        window = windows.rolling(subject.as_of, length)
+        options.append((length, Asked(subject.factory.pk, category, window.first, window.last, due_last)))
+    return Chosen(subject, policy, options)
 
 
 def asked(chosen: Iterable[Chosen]) -> Iterator[Asked]:

@@ -19,11 +19,14 @@ from assessments.views import (
     home,
     policies,
     reopening,
+    rerun,
     restated,
     runs,
     scorecard,
     scores,
     search,
+    sheets,
+    versions,
 )
 
 
@@ -64,6 +67,8 @@ urlpatterns = [
     path("factories/<str:code>/", scorecard.factory_detail, name="factory_detail"),
     path("factories/<str:code>/watch/", scorecard.factory_watch, name="factory_watch"),
     path("factories/<str:code>/score/<period:period>/", scores.score_detail, name="score_detail"),
+    path("factories/<str:code>/score/<period:period>/today/", rerun.score_today, name="score_today"),
+    path("factories/<str:code>/score/<period:period>/sheet.pdf", sheets.score_sheet, name="score_sheet"),
     path("factories/<str:code>/score/<period:period>/<measure:measure>/", scores.score_rows, name="score_rows"),
     path("factories/<str:code>/rows/<measure:measure>/", factory_rows.factory_rows, name="factory_rows"),
     path("compare/", compare.compare, name="compare"),
@@ -103,6 +108,7 @@ urlpatterns = [
     path("policies/new/", policies.policy_new, name="policy_new"),
     path("policies/four-eyes/", policies.policy_four_eyes, name="policy_four_eyes"),
     path("policies/<int:pk>/", policies.policy_detail, name="policy_detail"),
+    path("policies/<int:pk>/changes/", versions.policy_changes, name="policy_changes"),
     path("policies/<int:pk>/approve/", policies.policy_approve, name="policy_approve"),
     path("policies/<int:pk>/decline/", policies.policy_decline, name="policy_decline"),
     path("policies/<int:pk>/withdraw/", policies.policy_withdraw, name="policy_withdraw"),

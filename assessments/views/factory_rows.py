@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Count, QuerySet, Sum, Value
 from django.db.models.functions import Greatest
 from django.http import Http404, HttpRequest, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
@@ -19,7 +19,8 @@ from assessments.views.csvs import file_answer, file_asked
 from assessments.views.entrance import BUSINESS, factory_or_404, open_to, sees_money, today
 from assessments.views.scores import listed
 from assessments.windows import month
-from factories.models import Factory
+from factories.models import Category, Factory
+from production.models import LineOutcome
 
 
 @require_safe
@@ -29,13 +30,16 @@ def factory_rows(request: HttpRequest, code: str, measure: str) -> HttpResponseB
     factory = factory_or_404(request.user, code)
     first, last = days(request)
     money = sees_money(request.user)
-    window = counting(factory, measure, first, last)
+    category = category_or_404(request, factory)
+    window = counting(factory, measure, first, last, category)
     stored = stored_like(measure, evidence.rows(window, measure).visible_to(request.user))
     window.measures[measure] |= stored
     found = row_tables.chosen(request, window, measure)
     now, stored = found.now, stored | ({"currency": found.currency} if found.currency else {})
     if kind := file_asked(request.GET):
-        name = "-".join(filter(None, [factory.code, str(first), str(last), measure, found.part, found.currency]))
+        scope = category.code if category else ""
+        parts = [factory.code, scope, str(first), str(last), measure, found.part, found.currency]
+        name = "-".join(filter(None, parts))
         return file_answer(
             kind, name, found.table.csv_head(money), (found.table.csv_row(row, factory, money) for row in found.rows)
         )
@@ -47,6 +51,7 @@ def factory_rows(request: HttpRequest, code: str, measure: str) -> HttpResponseB
             "factory": factory,
             "card_url": card_url(factory, first, last),
             "label": wording.label(measure),
+            "category": category,
             "period": in_words(first, last),
             "rate": rate,
             "fraction": wording.fraction(measure, stored | {"num": now.num, "den": now.den}, money),
@@ -68,10 +73,19 @@ def days(request: HttpRequest) -> tuple[datetime.date, datetime.date]:
     return first, min(last, yesterday)
 
 
-def counting(factory: Factory, measure: str, first: datetime.date, last: datetime.date) -> Evaluation:
+def category_or_404(request: HttpRequest, factory: Factory) -> Category | None:
+    """The category that the query string names; None where it names none. One that the factory never made is not found."""
+    code = request.GET.get("category", "").replace("\0", "")
+    made = Category.objects.filter(pk__in=LineOutcome.objects.filter(factory=factory).values("category"))
+    return get_object_or_404(made, code=code) if code else None
+
+
+def counting(
+    factory: Factory, measure: str, first: datetime.date, last: datetime.date, category: Category | None = None
+) -> Evaluation:
     """These days as an evaluation has them, so that the same rows count; never stored."""
     window = {"first": first.isoformat(), "last": last.isoformat()}
-    return Evaluation(factory=factory, as_of=today(), window_days=1, measures={measure: window})
+    return Evaluation(factory=factory, category=category, as_of=today(), window_days=1, measures={measure: window})
 
 
 def stored_like(measure: str, every: QuerySet) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -65,32 +66,22 @@ def score_detail(request: HttpRequest, code: str, period: str) -> HttpResponse:
     """Why exactly this score?"""
     factory = factory_or_404(request.user, code)
     evaluation = evaluation_or_404(request, factory, period)
-    money = sees_money(request.user)
     revisions = list(
         evaluations(request, factory, period)
         .filter(kind=evaluation.kind)
         .order_by("-revision")
         .values("revision", "kind", "computed_at", "score", "raw_grade")[:REVISIONS]
     )
-    found = moves.explain(evaluation)
     return render(
         request,
         "assessments/score_detail.html",
         {
-            "factory": factory,
-            "evaluation": evaluation,
+            **explained(request, evaluation),
             "card_url": wording.card_url(evaluation),
-            "period": wording.period_name(evaluation),
-            "score": points(evaluation.score),
-            "summary": wording.summary(evaluation, money),
-            "window": wording.when(evaluation),
-            "measures": [measure(evaluation, name, money) for name in wording.MEASURES],
-            **set_aside(evaluation, request.user),
-            "gates": [wording.gate(gate, evaluation.policy) for gate in evaluation.gates],
-            "flags": [wording.flag(flag, evaluation.policy) for flag in evaluation.flags],
-            "grades": grades(evaluation),
+            "today_url": wording.score_url(evaluation, "today"),
+            "sheet_url": sheet_url(evaluation),
+            "changes_url": policy_changes_url(evaluation) if request.user.role in POLICY.split() else "",
             "besides": besides.shown(evaluation),
-            "change": change.shown(found, request.user) if found else None,
             "revisions": [
                 row
                 | {
@@ -100,12 +91,45 @@ def score_detail(request: HttpRequest, code: str, period: str) -> HttpResponse:
                 }
                 for row in revisions
             ],
-            "opens_policies": request.user.role in POLICY.split(),
-            "policy_first": day(evaluation.policy.effective_from),
-            "bands": bands(evaluation),
             "data_as_of": evaluation.computed_at,
         },
     )
+
+
+def explained(request: HttpRequest, evaluation: Evaluation) -> dict[str, Any]:
+    """How a score was worked out, for its page and for the sheet."""
+    money = sees_money(request.user)
+    found = moves.explain(evaluation)
+    return {
+        "factory": evaluation.factory,
+        "evaluation": evaluation,
+        "period": wording.period_name(evaluation),
+        "score": points(evaluation.score),
+        "summary": wording.summary(evaluation, money),
+        "window": wording.when(evaluation),
+        "measures": [measure(evaluation, name, money) for name in wording.MEASURES],
+        **set_aside(evaluation, request.user),
+        "gates": [wording.gate(gate, evaluation.policy) for gate in evaluation.gates],
+        "flags": [wording.flag(flag, evaluation.policy) for flag in evaluation.flags],
+        "grades": grades(evaluation),
+        "change": change.shown(found, request.user) if found else None,
+        "opens_policies": request.user.role in POLICY.split(),
+        "policy_first": day(evaluation.policy.effective_from),
+        "bands": bands(evaluation),
+    }
+
+
+def sheet_url(evaluation: Evaluation) -> str:
+    page = evaluation.get_absolute_url()
+    return wording.score_url(evaluation).replace(page, f"{page}sheet.pdf", 1)
+
+
+def policy_changes_url(evaluation: Evaluation) -> str:
+    """What its version of the policy changed for the factory, and what has changed since."""
+    of = {"factory": evaluation.factory.code}
+    if evaluation.category_id:
+        of["category"] = evaluation.category.code
+    return f"{reverse('policy_changes', args=[evaluation.policy_id])}?{urlencode(of)}"
 
 
 def measure(evaluation: Evaluation, name: str, money: bool) -> dict[str, Any]:
@@ -309,7 +333,7 @@ def listed(
     return {
         "part": found.part,
         "tabs": tabs(request, measure, found),
-        "head": found.table.head(money),
+        "head": found.table.head(money, request.GET),
         "rows": [
             found.table.cells(row, evaluation.factory, money)
             | {
