@@ -177,7 +177,7 @@ def evaluate(days: Sequence[tuple[str, Factory, datetime.date]]) -> Iterator[Mad
     """
     if len(days) > FEW:  # the sums of so many windows, and so many rows to store, go through memory at once
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL work_mem = '128MB'")
+            cursor.execute(MANY)
     policies = Policies()
     categories = named_categories({factory.pk for _, factory, _ in days}, policies)
     at_once = max(1, BATCH // (1 + len(policies.categories)))
@@ -325,6 +325,8 @@ def _store(subjects: Sequence[Subject], judgements: Iterable[Judgement]) -> list
         new[subject.key] = subject, policy, row
     return [Made(id, *new[tuple(key)]) for id, *key in _insert([row for _, _, row in new.values()])]
 
+
+MANY = "SET LOCAL work_mem = '128MB'; SET LOCAL max_parallel_workers_per_gather = 2"
 
 NEWEST = Prepared("""
 SELECT DISTINCT ON (e.kind, e.factory_id, e.category_id, e.as_of) e.kind, e.factory_id, e.category_id, e.as_of,
