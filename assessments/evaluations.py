@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from assessments import consequences, grading, window_sums, windows
-from assessments.judgement import CODE_VERSION, Judged, digest, evidence, judge, minimums, sums_of
+from assessments.judgement import CODE_VERSION, INPUTS, Judged, digest, evidence, judge, minimums, sums_of
 from assessments.models import Evaluation, Policy
 from assessments.publication import HISTORY, latest, publication
 from assessments.window_sums import Asked, Found, Sums
@@ -304,7 +304,8 @@ def _store(subjects: Sequence[Subject], judgements: Iterable[Judgement]) -> list
     new: dict[tuple[Any, ...], tuple[Subject, Policy, tuple[Any, ...]]] = {}
     for subject, policy, window_days, judged in judgements:
         kind, factory, category, as_of = subject.key
-        fingerprint = digest(judged, policy.pk, str(kind), window_days)
+        sums = INPUTS.encode(judged.sums)
+        fingerprint = digest(judged, policy.pk, str(kind), window_days, sums)
         previous = newest.get(subject.key)
         if previous and previous["digest"] == fingerprint:
             continue
@@ -319,7 +320,7 @@ def _store(subjects: Sequence[Subject], judgements: Iterable[Judgement]) -> list
         # In the order of COLUMNS.
         row = (
             factory, category, str(kind), as_of, previous["revision"] + 1 if previous else 1, policy.pk, window_days,
-            windows.EXTENDED_WINDOW in judged.flags, *map(json.dumps, (judged.sums, judged.measures, judged.gates, judged.flags)),
+            windows.EXTENDED_WINDOW in judged.flags, sums, *map(json.dumps, (judged.measures, judged.gates, judged.flags)),
             judged.score, judged.ungated, judged.raw, grade, carried, json.dumps(judged.evidence_on), fingerprint, CODE_VERSION,
         )  # fmt: skip
         new[subject.key] = subject, policy, row

@@ -21,7 +21,7 @@ from assessments.window_sums import Asked, Found
 from assessments.windows import WindowData
 from factories.models import Category
 from production.reconcile import LossMeasure, judge_loss, minor_unit
-from production.rollup_sums import half_up, ratio
+from production.rollup_sums import fixed, half_up, ratio
 
 CODE_VERSION = "1"
 A_POINT = Fraction(1, 100)
@@ -91,7 +91,7 @@ def exact(value: Any) -> Any:
     if value is None or isinstance(value, int):
         return value
     if isinstance(value, Fraction):
-        return format(half_up(value, 12), "f")
+        return fixed(value, 12)
     return plain(value) if isinstance(value, Decimal) else value
 
 
@@ -280,13 +280,13 @@ def judge(
     )  # fmt: skip
 
 
-def digest(judged: Judged, policy: int, kind: str, window_days: int) -> str:
-    """The fingerprint of all inputs: equal inputs need no new revision."""
+def digest(judged: Judged, policy: int, kind: str, window_days: int, sums: str = "") -> str:
+    """The fingerprint of all inputs: equal inputs need no new revision. `sums` are those of `judged` as text, where at hand."""
     facts = {
         "window": window_days, "kind": kind, "gates": judged.gates, "supplied": judged.measures["loss"]["applicable"],
         "limits": {name: measure["limit"] for name, measure in judged.measures.items()},
     }  # fmt: skip
-    text = INPUTS.encode([CODE_VERSION, policy, judged.sums, facts])
+    text = f'["{CODE_VERSION}",{policy},{sums or INPUTS.encode(judged.sums)},{INPUTS.encode(facts)}]'
     return hashlib.sha256(text.encode()).hexdigest()
 
 

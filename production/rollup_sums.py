@@ -35,6 +35,13 @@ def half_up(value: Number, places: int) -> Decimal:
     return Decimal(f"{_whole(value, places)}E{-places}")
 
 
+def fixed(value: Number, places: int) -> str:
+    """The same as text, in plain digits."""
+    whole = _whole(value, places)
+    digits = str(abs(whole)).rjust(places + 1, "0")
+    return f"{'-' if whole < 0 else ''}{digits[:-places]}.{digits[-places:]}" if places else str(whole)
+
+
 def to_decimal(value: Number) -> Decimal:
     """Write a number as a plain Decimal; one that does not terminate is rounded half up to 12 places (ROL-2)."""
     whole, places = _whole(value, SUMMAND_PLACES), SUMMAND_PLACES

@@ -17,6 +17,7 @@ from assessments.publication import publication
 from assessments.window_sums import COUNTS, Asked, Found
 from production import duedates, reconcile
 from production.errors import BadInput
+from production.rollup_sums import fixed, half_up
 
 FIRST = date(2026, 3, 1)
 days = st.integers(0, 45).map(lambda ahead: FIRST + timedelta(days=ahead))
@@ -69,6 +70,11 @@ def lines(draw):
         single_delivery=draw(st.booleans()),
     )
     return line, terms
+
+
+@for_any(st.fractions(-5, 5, max_denominator=7000), st.integers(0, 13))
+def test_a_number_in_digits_is_the_rounded_one(value, places):
+    assert fixed(value, places) == format(half_up(value, places), "f")
 
 
 # Delivery
