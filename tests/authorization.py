@@ -198,7 +198,7 @@ class Side:
         )
         make.forecast(self.awaited, ago(-9), said_on=ago(1), reason=self.text(), stated_by=buyer)
         self.drafted, self.moving = (make.order(factory=self.factory, number=self.text()) for _ in range(2))
-        self.draft = make.milestone(
+        self.planned = make.milestone(
             order=self.drafted, code=self.text(), title=self.text(), planned_on=ago(-30), frozen_at=None
         )
         moved = make.milestone(order=self.moving, code=self.text(), title=self.text(), planned_on=ago(-30))

@@ -61,7 +61,7 @@ def sent(rule, world):
         "evidence_add": {"caption": "the weigh note is in the folder"},
         "action_new": {"title": "needle log", "due_on": today},
         "action_move": {"answer-note": "the log is at line 4"},
-        "plan_edit": {f"day_{ours.draft.code}": today},
+        "plan_edit": {f"day_{ours.planned.code}": today},
         "plan_move": {f"day_{ours.awaited.code}": judged.ago(-5), "reason": "we changed the print"},
         "plan_move_decide": {"answer": "approve"},
         "milestone_forecast": {"forecast_on": judged.ago(-12), "reason": "no space on the vessel"},

@@ -14,7 +14,7 @@ SCRIPTS = sorted((ROOT / "static" / "js").glob("*.js"))
 PAGES = sorted(
     p
     for p in (ROOT / "templates").rglob("*.html")
-    if "mail" not in str(p.relative_to(ROOT)) and p.name != "claim_sheet.html"
+    if "mail" not in str(p.relative_to(ROOT)) and not p.name.endswith("_sheet.html")
 )
 STATUSES = ("ok", "watch", "breach", "few")
 Rgb = tuple[float, float, float]
