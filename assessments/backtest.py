@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from django.db import connection, transaction
+
 from assessments import evaluations, grading, judgement, window_sums, windows
 from assessments.evaluations import MONTH, Chosen, Policies, Subject
 from assessments.judgement import Measured
@@ -101,7 +103,9 @@ def compare(draft: Policy, yesterday: datetime.date, months: int = 12) -> Compar
         for end in ends
         for category in (None, *categories.get(factory.pk, ()))
     ]
-    trial = Trial([evaluations.choose(subjects, among) for among in both])
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(evaluations.MANY)
+        trial = Trial([evaluations.choose(subjects, among) for among in both])
     ids = [factory.pk for factory in factories]
     published = evaluations.published(ids, ends)
     stood = _breaches(ids, ends[0].replace(day=1) - datetime.timedelta(days=1))
