@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from assessments import evaluations, grading, judgement, window_sums, windows
+from assessments import evaluation_rows, evaluations, grading, judgement, window_sums, windows
 from assessments.evaluations import MONTH, Chosen, Policies, Subject
 from assessments.judgement import Measured
 from assessments.models import Evaluation, Measure, Policy
@@ -107,7 +107,7 @@ def compare(draft: Policy, yesterday: datetime.date, months: int = 12) -> Compar
         cursor.execute(evaluations.MANY)
         trial = Trial([evaluations.choose(subjects, among) for among in both])
     ids = [factory.pk for factory in factories]
-    published = evaluations.published(ids, ends)
+    published = evaluation_rows.published(ids, ends)
     stood = _breaches(ids, ends[0].replace(day=1) - datetime.timedelta(days=1))
     now, drafted = Side(), Side()
     for factory in factories:

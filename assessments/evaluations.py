@@ -15,10 +15,11 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from assessments import consequences, grading, window_sums, windows
+from assessments import consequences, evaluation_rows, grading, window_sums, windows
+from assessments.evaluation_rows import COLUMNS
 from assessments.judgement import CODE_VERSION, INPUTS, Judged, digest, evidence, judge, minimums, sums_of
 from assessments.models import Evaluation, Policy
-from assessments.publication import HISTORY, latest, publication
+from assessments.publication import latest, publication
 from assessments.window_sums import Asked, Found, Sums
 from factories.models import Category, Factory
 from production.prepared import FEW, Prepared
@@ -26,6 +27,7 @@ from production.prepared import FEW, Prepared
 LIVE, NIGHT, MONTH = Evaluation.Kind.LIVE, Evaluation.Kind.NIGHT, Evaluation.Kind.MONTH
 NAMING_A_CATEGORY = ("factory+category", "category")
 BATCH = 20_000  # evaluations judged and stored in one go, of some 3 kB
+MANY = "SET LOCAL work_mem = '128MB'; SET LOCAL max_parallel_workers_per_gather = 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,9 +300,11 @@ def _store(subjects: Sequence[Subject], judgements: Iterable[Judgement]) -> list
     """Stores what is new of the judgements of some subjects; each is written down before the next is made."""
     if not subjects:
         return []
-    newest = _newest(subjects)
+    newest = evaluation_rows.newest({(str(each.kind), each.factory.pk, each.as_of) for each in subjects})
     months = [subject for subject in subjects if subject.kind == MONTH]
-    before = published([subject.factory.pk for subject in months], [subject.as_of for subject in months])
+    before = evaluation_rows.published(
+        [subject.factory.pk for subject in months], [subject.as_of for subject in months]
+    )
     new: dict[tuple[Any, ...], tuple[Subject, Policy, tuple[Any, ...]]] = {}
     for subject, policy, window_days, judged in judgements:
         kind, factory, category, as_of = subject.key
@@ -324,82 +328,7 @@ def _store(subjects: Sequence[Subject], judgements: Iterable[Judgement]) -> list
             judged.score, judged.ungated, judged.raw, grade, carried, json.dumps(judged.evidence_on), fingerprint, CODE_VERSION,
         )  # fmt: skip
         new[subject.key] = subject, policy, row
-    return [Made(id, *new[tuple(key)]) for id, *key in _insert([row for _, _, row in new.values()])]
-
-
-MANY = "SET LOCAL work_mem = '128MB'; SET LOCAL max_parallel_workers_per_gather = 2"
-
-NEWEST = Prepared("""
-SELECT DISTINCT ON (e.kind, e.factory_id, e.category_id, e.as_of) e.kind, e.factory_id, e.category_id, e.as_of,
-    e.revision, e.digest, e.published_grade, e.is_carried
-FROM unnest(%(kinds)s::text[], %(factories)s::bigint[], %(days)s::date[]) AS j (kind, factory_id, as_of)
-JOIN assessments_evaluation e ON (e.kind, e.factory_id, e.as_of) = (j.kind, j.factory_id, j.as_of)
-ORDER BY e.kind, e.factory_id, e.category_id, e.as_of, e.revision DESC
-""", kinds="text[]", factories="bigint[]", days="date[]")  # fmt: skip
-
-
-def _newest(subjects: Sequence[Subject]) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """What was stored last of each subject, in any of its categories."""
-    asked = {(str(subject.kind), subject.factory.pk, subject.as_of) for subject in subjects}
-    kinds, factories, days = map(list, zip(*asked, strict=True))
-    with connection.cursor() as cursor:
-        NEWEST.execute(cursor, {"kinds": kinds, "factories": factories, "days": days}, len(days) <= FEW)
-        names = [column.name for column in cursor.description][4:]
-        return {row[:4]: dict(zip(names, row[4:], strict=True)) for row in cursor.fetchall()}
-
-
-PUBLISHED = """
-SELECT factory_id, as_of, published_grade, raw_grade, is_carried FROM assessments_evaluation
-WHERE kind = 'month' AND category_id IS NULL AND revision = 1 AND factory_id = ANY(%(factories)s)
-    AND as_of >= %(first)s AND as_of <= %(end)s
-"""
-
-
-def published(
-    factories: Collection[int], ends: Collection[datetime.date]
-) -> dict[int, dict[datetime.date, dict[str, Any]]]:
-    """Per factory what its months published at first, and the raw grade then: those of `ends` and the months before."""
-    if not ends:
-        return {}
-    values = {"factories": sorted(set(factories)), "first": min(ends) - HISTORY, "end": max(ends)}
-    with connection.cursor() as cursor:
-        cursor.execute(PUBLISHED, values)
-        names = [column.name for column in cursor.description]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    found: dict[int, dict[datetime.date, dict[str, Any]]] = {}
-    for row in rows:
-        found.setdefault(row["factory_id"], {})[row["as_of"]] = row
-    return found
-
-
-COLUMNS = {
-    "factory_id": "bigint", "category_id": "bigint", "kind": "text", "as_of": "date", "revision": "int",
-    "policy_id": "bigint", "window_days": "int", "is_extended": "boolean", "sums": "jsonb", "measures": "jsonb",
-    "gates": "jsonb", "flags": "jsonb", "score": "numeric", "ungated_grade": "text", "raw_grade": "text",
-    "published_grade": "text", "is_carried": "boolean", "evidence_on": "jsonb", "digest": "text", "code_version": "text",
-}  # fmt: skip
-
-
-STORE = (
-    "INSERT INTO assessments_evaluation ({names}) SELECT {values} FROM unnest({arrays}) AS rows ({names}) "
-    "ON CONFLICT DO NOTHING RETURNING id, kind, factory_id, category_id, as_of"
-).format(
-    names=", ".join(COLUMNS),
-    values=", ".join(f"{name}::jsonb" if kind == "jsonb" else name for name, kind in COLUMNS.items()),
-    arrays=", ".join("%s::text[]" if kind == "jsonb" else f"%s::{kind}[]" for kind in COLUMNS.values()),
-)
-
-
-def _insert(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Stores evaluations in one statement; (id, kind, factory, category, day) of each.
-
-    One that another run stored meanwhile is left out.
-    """
-    if not rows:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(STORE, [list(column) for column in zip(*rows, strict=True)])
-        return list(cursor.fetchall())
+    return [Made(id, *new[tuple(key)]) for id, *key in evaluation_rows.insert([row for _, _, row in new.values()])]
 
 
 def organisation_yesterday(now: datetime.datetime) -> datetime.date:

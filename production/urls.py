@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from production.views import calendars, deliveries, inspections, lines, order_changes, orders, plans, receiving
+from production.views import (
+    calendars,
+    deliveries,
+    inspections,
+    lines,
+    order_changes,
+    orders,
+    plans,
+    receiving,
+    recording,
+)
 
 OF_ORDER = "orders/<str:factory>/<path:number>/"
 
@@ -35,7 +45,7 @@ urlpatterns = [
     path("deliveries/D-<int:pk>/correct/", receiving.delivery_correct, name="delivery_correct"),
     path("deliveries/D-<int:pk>/take-back/", deliveries.delivery_take_back, name="delivery_take_back"),
     path("inspections/", inspections.inspection_list, name="inspection_list"),
-    path("inspections/new/", inspections.inspection_new, name="inspection_new"),
+    path("inspections/new/", recording.inspection_new, name="inspection_new"),
     path("inspections/I-<int:pk>/", inspections.inspection_detail, name="inspection_detail"),
     path("inspections/I-<int:pk>/approve/", inspections.inspection_approve, name="inspection_approve"),
     path("calendars/", calendars.calendar_list, name="calendar_list"),

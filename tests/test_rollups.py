@@ -341,19 +341,19 @@ def total(shown):
     return [sum(sums[name] for sums in shown.values()) for name in ("lots", "inspected", "defective", "s2")]
 
 
-@for_any_lots(30)
+@for_any_lots(60)
 def test_the_order_in_which_lots_come_does_not_matter(events, operations, data):
     assert summed(data.draw(st.permutations(events))) == summed(events)
 
 
-@for_any_lots(30)
+@for_any_lots(60)
 def test_changes_to_different_lots_may_come_in_any_order(events, operations, data):
     ids = [step["row"]["id"] if step["op"] == "insert" else step["id"] for step in operations]
     assume(len(set(ids)) == len(ids))
     assert summed(events, operations[::-1]) == summed(events, operations)
 
 
-@for_any_lots(30)
+@for_any_lots(60)
 def test_changes_worked_out_together_give_what_they_give_one_by_one(events, operations, data):
     one_by_one = summed(events, operations)
     buckets = Buckets()
@@ -366,7 +366,7 @@ def test_changes_worked_out_together_give_what_they_give_one_by_one(events, oper
     assert not buckets.rebuilt(), "a replay must change nothing"
 
 
-@for_any_lots(30)
+@for_any_lots(60)
 def test_moving_lots_keeps_the_grand_total_and_deleting_all_leaves_nothing(events, operations, data):
     factory, on = data.draw(st.integers(1, 3)), f"2026-03-{data.draw(st.integers(1, 4)):02}"
     moves = [{"op": "update", "id": event["id"], "set": {"factory": factory, "day": on}} for event in events]
@@ -376,7 +376,7 @@ def test_moving_lots_keeps_the_grand_total_and_deleting_all_leaves_nothing(event
     assert summed(events, [{"op": "delete", "id": event["id"]} for event in events]) == {}
 
 
-@for_any_lots(30)
+@for_any_lots(60)
 def test_a_window_is_the_sum_of_its_halves(events, operations, data):
     """What judges a window asks the database for it as a whole."""
     buckets = Buckets()

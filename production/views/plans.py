@@ -33,7 +33,7 @@ def _rows(order):
 
 
 def _open_order(request, factory, number):
-    """The order, or None with a message where it is closed: its plan is history then."""
+    """The order, with a message where it is closed: its plan is history then."""
     order = order_of(request, factory, number)
     if order.closed_on:
         messages.error(request, _("The order is closed, so its plan stays as it is."))
@@ -129,9 +129,9 @@ def milestone_forecast(request, factory, number, code):
     order, milestone = _milestone(request, factory, number, code)
     if not request.user.writes_orders() and milestone.responsible != Party.FACTORY:
         raise PermissionDenied
+    if milestone.actual_on:
+        messages.info(request, _("This milestone is reached already."))
     if order.closed_on or milestone.actual_on:
-        if milestone.actual_on:
-            messages.info(request, _("This milestone is reached already."))
         return SeeOther(url_of(order))
     return small_task(
         request,
@@ -153,9 +153,9 @@ def milestone_forecast(request, factory, number, code):
 @order_writers_only
 def milestone_reached(request, factory, number, code):
     order, milestone = _milestone(request, factory, number, code)
+    if milestone.actual_on:
+        messages.info(request, _("This milestone is reached already."))
     if order.closed_on or milestone.actual_on:
-        if milestone.actual_on:
-            messages.info(request, _("This milestone is reached already."))
         return SeeOther(url_of(order))
     return small_task(
         request,
