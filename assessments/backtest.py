@@ -132,7 +132,6 @@ class Trial:
         self.sums = window_sums.Sums(evaluations.asked(each for side in sides for each in side))
         # Both windows of both sides, for one subject.
         self.look = lru_cache(maxsize=4)(self.sums.of)
-        self.stored = lru_cache(maxsize=4)(lambda window: judgement.sums_of(window, self.look(window)))
 
     def month(
         self, factory: Factory, end: datetime.date, categories: Iterable[Category]
@@ -162,7 +161,7 @@ class Trial:
         subject, policy = chosen.subject, chosen.policy
         _, window = evaluations.shortest(chosen, self.look)
         category, supplied = subject.category or subject.factory.category, subject.factory.pk in self.sums.supplied
-        return judgement.measure(self.stored(window), policy, category, policy.alpha_month, supplied)
+        return judgement.measure(self.look(window), policy, category, policy.alpha_month, supplied)
 
     def _graded(self, chosen: Chosen | None, found: Measured | None, gating: Sequence[str]) -> Judged | None:
         if chosen is None or found is None:

@@ -1,7 +1,7 @@
 """From measures to points, a score, a grade, and the grade that is published (SCO-1 to SCO-9)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -73,7 +73,8 @@ class Scorecard:
     """A score with two decimals, the grade of the average, and the grade after the gates.
 
     With too few data `score` and `ungated` are None and `raw` is insufficient_data. `gated` says that a gate lowered
-    the grade; `gates` keeps every gate hit, also those that changed nothing.
+    the grade; `gates` keeps every gate hit, also those that changed nothing. `points` and `weights` are those of the
+    measures used.
     """
 
     score: Decimal | None
@@ -81,7 +82,20 @@ class Scorecard:
     raw: str
     gated: bool
     gates: tuple[Gate, ...]
-    parts: tuple[Part, ...]
+    points: Mapping[str, Fraction] = field(default_factory=dict)
+    weights: Mapping[str, Number] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What each measure used adds to the score; none without a score."""
+        if self.score is None:
+            return ()
+        whole, weighing, unit, scaled = _weighed(self.points, self.weights)
+        exact = [Fraction(weight * part, unit * whole) for weight, part in zip(weighing, scaled, strict=True)]
+        return tuple(
+            Part(metric, self.points[metric], Fraction(weight, whole), shown)
+            for metric, weight, shown in zip(self.points, weighing, apportion(exact, self.score), strict=True)
+        )
 
     @property
     def caps(self) -> list[str]:
@@ -210,19 +224,12 @@ def weigh(
     total, applicable = sum(weights[metric] for metric in usable), sum(weights.values())
     too_little = total * MIN_USABLE_SHARE.denominator < applicable * MIN_USABLE_SHARE.numerator
     if not total or too_little or any(metric not in usable for metric in required):
-        return Scorecard(None, None, INSUFFICIENT_DATA, gated=False, gates=hits, parts=())
-    _, weighing = _over_one_unit(weights[metric] for metric in usable)
-    unit, scaled = _over_one_unit(usable.values())
-    whole = unit * sum(weighing)
-    exact = [Fraction(weight * part, whole) for weight, part in zip(weighing, scaled, strict=True)]
-    score = half_up(Fraction(sum(map(mul, weighing, scaled)), whole), 2)
-    parts = tuple(
-        Part(metric, usable[metric], Fraction(weight, sum(weighing)), shown)
-        for metric, weight, shown in zip(usable, weighing, apportion(exact, score), strict=True)
-    )
+        return Scorecard(None, None, INSUFFICIENT_DATA, gated=False, gates=hits)
+    whole, weighing, unit, scaled = _weighed(usable, weights)
+    score = half_up(Fraction(sum(map(mul, weighing, scaled)), unit * whole), 2)
     ungated = grade(score, bands)
     raw = min([ungated, *(hit.cap for hit in hits)], key=_rank)
-    return Scorecard(score, ungated, raw, gated=raw != ungated, gates=hits, parts=parts)
+    return Scorecard(score, ungated, raw, raw != ungated, hits, usable, weights)
 
 
 def apportion(parts: Sequence[Number], total: Decimal, places: int = 2) -> list[Decimal]:
@@ -301,6 +308,12 @@ def select_policy(
         if of_scope := [version for version in fitting if version.scope == scope]:
             return max(of_scope, key=lambda version: version.effective_from)
     return None
+
+
+def _weighed(points: Mapping[str, Fraction], weights: Mapping[str, Number]) -> tuple[int, list[int], int, list[int]]:
+    """The weights of the measures used as whole numbers, and their sum before them; the points over one unit likewise."""
+    _, weighing = _over_one_unit(weights[metric] for metric in points)
+    return sum(weighing), weighing, *_over_one_unit(points.values())
 
 
 def _over_one_unit(numbers: Iterable[Number]) -> tuple[int, list[int]]:

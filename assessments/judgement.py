@@ -17,7 +17,7 @@ from assessments import grading, measures
 from assessments.measures import LOW_COVERAGE
 from assessments.models import Policy
 from assessments.models.policies import Thresholds
-from assessments.window_sums import Asked, Found
+from assessments.window_sums import COUNTS, WHOLE, Asked, Found
 from assessments.windows import WindowData
 from factories.models import Category
 from production.reconcile import LossMeasure, judge_loss, minor_unit
@@ -25,6 +25,7 @@ from production.rollup_sums import fixed, half_up, ratio
 
 CODE_VERSION = "1"
 A_POINT = Fraction(1, 100)
+NOTHING: dict[str, int | Decimal] = dict.fromkeys(COUNTS, 0)
 REQUIRED = ("defect", "otif")
 INPUTS = json.JSONEncoder(sort_keys=True, default=str, separators=(",", ":"))
 
@@ -125,10 +126,17 @@ def minimums(policy: Policy) -> tuple[int, int, int]:
     return max(policy.min_units, 1), max(policy.min_lots, 1), max(policy.min_lines, 1)
 
 
-def measure(
-    sums: dict[str, Any], policy: Policy, category: Category | None, alpha: Decimal, supplied: bool
-) -> Measured:
-    """Measures the stored form of a window's sums by one policy.
+def stored_sums(sums: dict[str, Any]) -> Found:
+    """The numbers of a window from the form in which they are stored; those that are not there are 0."""
+    counts = {name: _number(sums, name) if name in WHOLE else _amount(sums, name) for name in COUNTS}
+    money = [
+        {name: value if name == "currency" else Decimal(value) for name, value in row.items()} for row in sums["money"]
+    ]
+    return Found(counts, money, _number(sums, "largest_lot"))
+
+
+def measure(sums: Found, policy: Policy, category: Category | None, alpha: Decimal, supplied: bool) -> Measured:
+    """Measures what stands in a window by one policy.
 
     `category` is the one the window is about, else the factory's main one; `supplied` says whether the factory works
     with the seller's material.
@@ -138,36 +146,30 @@ def measure(
         "otif": _marks(policy.otif_thresholds()),
         "loss": _marks(policy.loss_thresholds()),
     }
-    bad = _number(sums, "units_critical") + _number(sums, "units_major")
-    inspected = _number(sums, "units_inspected")
-    weighted = ratio(_amount(sums, "sum_q_rate"), _amount(sums, "sum_q")) if _amount(sums, "sum_q") else None
-    qty_inspected = _amount(sums, "qty_delivered_inspected")
-    coverage, low_coverage = measures.coverage(
-        qty_inspected, _amount(sums, "qty_delivered") - qty_inspected, policy.min_coverage
-    )
+    counts = sums.counts or NOTHING
+    bad, inspected = int(counts["units_critical"] + counts["units_major"]), int(counts["units_inspected"])
+    weighted = ratio(counts["sum_q_rate"], counts["sum_q"]) if counts["sum_q"] else None
+    seen, delivered = counts["qty_delivered_inspected"], counts["qty_delivered"]
+    coverage, low_coverage = measures.coverage(seen, delivered - seen, policy.min_coverage)
     flags = []
-    if inspected and (
-        2 * _number(sums, "largest_lot") > inspected
-        or (weighted is not None and abs(Fraction(bad, inspected) - weighted) > A_POINT)
-    ):
+    is_apart = weighted is not None and _is_apart(bad, inspected, weighted)
+    if inspected and (is_apart or 2 * sums.largest_lot > inspected):
         flags.append(measures.DOMINANCE)
     if low_coverage:
         flags.append(LOW_COVERAGE)
     defect = measures.judge_defects(
-        bad, inspected, marks["defect"].limit, alpha, policy.min_units_confirm, _number(sums, "lots"), _amount(sums, "s2"),
+        bad, inspected, marks["defect"].limit, alpha, policy.min_units_confirm, int(counts["lots"]), counts["s2"],
         policy.min_units, policy.min_lots, flags,
     )  # fmt: skip
-    lines = _number(sums, "lines")
+    lines = int(counts["lines"])
     otif = measures.judge_delivery(
-        lines - _number(sums, "otif"), lines, marks["otif"].limit, alpha, min_lines=policy.min_lines
+        lines - int(counts["otif"]), lines, marks["otif"].limit, alpha, min_lines=policy.min_lines
     )
+    limit = marks["loss"].limit
     losses = [
-        judge_loss(
-            Decimal(row["value_loss_pos"]), Decimal(row["value_net"]), int(row["orders"]), marks["loss"].limit,
-            min_orders=policy.min_orders,
-        )
-        for row in sums["money"]
-    ]  # fmt: skip
+        judge_loss(row["value_loss_pos"], row["value_net"], int(row["orders"]), limit, min_orders=policy.min_orders)
+        for row in sums.money
+    ]
     # The worst currency; the first one among equals.
     worst = max(
         range(len(losses)), key=lambda place: (losses[place].rate is not None, losses[place].rate or 0), default=None
@@ -177,8 +179,14 @@ def measure(
         "otif": otif.status,
         "loss": losses[worst].status if worst is not None else "no_data" if supplied else "not_applicable",
     }
-    critical_lots = _number(sums, "lots_with_critical")
+    critical_lots = int(counts["lots_with_critical"])
     return Measured(defect, otif, losses, worst, statuses, coverage, low_coverage, critical_lots, weighted, marks)
+
+
+def _is_apart(bad: int, inspected: int, weighted: Fraction) -> bool:
+    """Whether the rate of the units and the one weighted by quantity are more than a point apart (DEF-6)."""
+    apart = abs(bad * weighted.denominator - inspected * weighted.numerator)
+    return apart * A_POINT.denominator > inspected * weighted.denominator * A_POINT.numerator
 
 
 def grade(found: Measured, policy: Policy, gating_categories: Sequence[str] = ()) -> Graded:
@@ -219,14 +227,16 @@ def judge(
     evidence_on: dict[str, datetime.date | None] | None = None,
 ) -> Judged:
     """What `measure` and `grade` find, in the form that is stored."""
-    found = measure(sums, policy, category, alpha, supplied)
+    read = stored_sums(sums)
+    found = measure(read, policy, category, alpha, supplied)
     graded = grade(found, policy, gating_categories)
-    lots = _number(sums, "lots")
+    counts = read.counts
+    lots = int(counts["lots"])
     delivery = measures.delivery(
         measures.DeliverySums(
-            lines=found.otif.total, qty_due=_amount(sums, "qty_due"), qty_on_time=_amount(sums, "qty_on_time"),
-            late_closed=_number(sums, "late_closed"), days_late_closed=_number(sums, "days_late_closed"),
-            open_count=_number(sums, "open_count"), open_due_ordinal=_number(sums, "open_due_ordinal"),
+            lines=found.otif.total, qty_due=Decimal(counts["qty_due"]), qty_on_time=Decimal(counts["qty_on_time"]),
+            late_closed=int(counts["late_closed"]), days_late_closed=int(counts["days_late_closed"]),
+            open_count=int(counts["open_count"]), open_due_ordinal=int(counts["open_due_ordinal"]),
         ),
         as_of,
     )  # fmt: skip
@@ -238,20 +248,20 @@ def judge(
     worst = {"num": "0", "den": "0", "rate": None, "currency": None, "charge": None}
     if found.worst is not None:
         worst = {name: rows[found.worst][name] for name in worst}
-    is_negative = any(Decimal(row["value_loss_neg"]) < 0 for row in sums["money"])
+    is_negative = any(row["value_loss_neg"] < 0 for row in read.money)
     stored: dict[str, Any] = {
         "defect": {
             **_measured(found.defect), **_texts(policy.defect_thresholds(category)),
             "num": found.defect.bad, "den": found.defect.total, "lots": lots,
-            "lots_rejected": _number(sums, "lots_rejected"), "lots_with_critical": found.critical_lots,
-            "coverage": exact(found.coverage), "lot_weighted": exact(ratio(_amount(sums, "sum_rate"), lots) if lots else None),
+            "lots_rejected": int(counts["lots_rejected"]), "lots_with_critical": found.critical_lots,
+            "coverage": exact(found.coverage), "lot_weighted": exact(ratio(counts["sum_rate"], lots) if lots else None),
             "quantity_weighted": exact(found.weighted), "deff": exact(found.defect.deff),
             "first": sums["first"], "last": sums["last"], "applicable": True,
         },
         "otif": {
             **_measured(found.otif), **_texts(policy.otif_thresholds()),
             "num": found.otif.total - found.otif.bad, "den": found.otif.total,
-            "otd": _number(sums, "otd"), "qty_rate": exact(delivery.qty_rate), "open": delivery.includes_open,
+            "otd": int(counts["otd"]), "qty_rate": exact(delivery.qty_rate), "open": delivery.includes_open,
             "avg_days_late_when_late": exact(delivery.avg_days_late_when_late),
             "first": sums["first"], "last": sums["due_last"], "applicable": True,
         },
@@ -291,10 +301,11 @@ def digest(judged: Judged, policy: int, kind: str, window_days: int, sums: str =
 
 
 def _measured(measure: measures.Measure) -> dict[str, Any]:
+    wilson = measure.wilson
     return {
         "status": measure.status, "sufficient": measure.sufficient, "bad": measure.bad, "total": measure.total,
-        "rate": exact(measure.rate), "lower": measure.wilson.lower if measure.wilson else None,
-        "upper": measure.wilson.upper if measure.wilson else None, "p_value": measure.p_value,
+        "rate": exact(measure.rate), "lower": wilson.lower if wilson else None, "upper": wilson.upper if wilson else None,
+        "p_value": measure.p_value,
         "flags": list(measure.flags),
     }  # fmt: skip
 

@@ -4,7 +4,7 @@ Rates are exact fractions. Floats appear only in intervals and p-values.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -46,23 +46,53 @@ class ClassRates:
 class Measure:
     """A share of bad units or lines judged against its ceiling.
 
-    `bad` of `total`; `rate` is the headline (the bad share for defects, the on-time share for delivery) and `wilson`
-    its 90 % interval; `p_value` is the chance of this many bad or more for a factory exactly at the ceiling.
-    `status`: no_data, ok, watch, breach. `sufficient`: enough data to be graded. `deff`, `n_eff` and `wilson_lower_eff`
-    are set when the clustering of defects in lots was estimated (DEF-12).
+    `bad` of `total`, and the greatest share that may be; `headline` of them are what the rate counts: the bad units, the
+    lines on time. `status`: no_data, ok, watch, breach. `sufficient`: enough data to be graded. `lots` and `s2` are there
+    where the clustering of defects in lots may be estimated (see `design_effect`). Nothing is worked out before it is asked for.
     """
 
     status: str
     sufficient: bool
     bad: int
     total: int
-    rate: Fraction | None = None
-    p_value: float | None = None
-    wilson: Interval | None = None
-    deff: Fraction | None = None
-    n_eff: float | None = None
-    wilson_lower_eff: float | None = None
+    ceiling: Fraction
+    headline: int
+    lots: int | None = None
+    s2: Number | None = None
     flags: tuple[str, ...] = ()
+
+    @property
+    def rate(self) -> Fraction | None:
+        return _share(self.headline, self.total)
+
+    @property
+    def wilson(self) -> Interval | None:
+        """The 90 % interval of the rate (DEF-9)."""
+        return wilson(self.headline, self.total)
+
+    @property
+    def p_value(self) -> float | None:
+        """The chance of this many bad or more for a factory exactly at the ceiling (DEF-10)."""
+        return tail_probability(self.bad, self.total, self.ceiling)
+
+    @property
+    def deff(self) -> Fraction | None:
+        """How much lots differ more than chance allows (DEF-12); None where that was not asked, or of too few lots."""
+        if self.lots is None or self.s2 is None:
+            return None
+        return design_effect(self.bad, self.total, self.lots, self.s2)
+
+    @property
+    def n_eff(self) -> float | None:
+        deff = self.deff
+        return self.total * deff.denominator / deff.numerator if deff is not None else None
+
+    @property
+    def wilson_lower_eff(self) -> float | None:
+        """The lower end of the 90 % interval with as many units as the clustering leaves (DEF-12)."""
+        n_eff = self.n_eff
+        shrunk = wilson(self.bad, self.total, effective=n_eff) if n_eff is not None else None
+        return shrunk.lower if shrunk else None
 
     @property
     def badness(self) -> Fraction | None:
@@ -218,6 +248,16 @@ def design_effect(bad: int, total: int, lots: int, s2: Number) -> Fraction | Non
     return Fraction(observed, expected) if observed > expected else Fraction(1)
 
 
+def _status(bad: int, total: int, ceiling: Fraction, alpha: Number, min_confirm: int) -> str:
+    """Where a share stands: above its ceiling it is a breach if chance does not explain it, else to be watched (DEF-11)."""
+    if not total:
+        return NO_DATA
+    if bad * ceiling.denominator <= total * ceiling.numerator:
+        return OK
+    p_value = tail_probability(bad, total, ceiling) if total >= min_confirm else None
+    return BREACH if p_value is not None and proves(bad, total, ceiling, alpha, p_value) else WATCH
+
+
 def judge_defects(
     bad: int,
     total: int,
@@ -237,32 +277,15 @@ def judge_defects(
     """
     check_counts(total, bad)
     check_share(alpha, "alpha")
-    p_value = tail_probability(bad, total, ceiling)
-    if p_value is None:
-        return Measure(NO_DATA, sufficient=False, bad=bad, total=total, flags=tuple(flags))
-    rate, limit = Fraction(bad, total), fraction(ceiling)
-    deff = design_effect(bad, total, lots, s2) if lots is not None and s2 is not None else None
-    n_eff = total * deff.denominator / deff.numerator if deff is not None else None
-    shrunk = wilson(bad, total, effective=n_eff) if n_eff is not None else None
-    clustered = deff is not None and deff > 1 and shrunk is not None and shrunk.lower <= limit
-    status = OK
-    if rate > limit:
-        proven = total >= min_units_confirm and proves(bad, total, ceiling, alpha, p_value)
-        status = BREACH if proven and not clustered else WATCH
-        flags = [*flags, CLUSTERED] if proven and clustered else flags
-    return Measure(
-        status=status,
-        sufficient=total >= min_units and lots is not None and lots >= min_lots,
-        bad=bad,
-        total=total,
-        rate=rate,
-        p_value=p_value,
-        wilson=wilson(bad, total),
-        deff=deff,
-        n_eff=n_eff,
-        wilson_lower_eff=shrunk.lower if shrunk else None,
-        flags=tuple(flags),
-    )
+    limit, flags = share(ceiling, "ceiling"), tuple(flags)
+    sufficient = total > 0 and total >= min_units and lots is not None and lots >= min_lots
+    status = _status(bad, total, limit, alpha, min_units_confirm)
+    found = Measure(status, sufficient, bad, total, limit, bad, lots, s2, flags)
+    if status == BREACH:
+        deff, lower = found.deff, found.wilson_lower_eff
+        if deff is not None and deff > 1 and lower is not None and lower <= limit:
+            return replace(found, status=WATCH, flags=(*flags, CLUSTERED))
+    return found
 
 
 def judge_delivery(
@@ -276,25 +299,10 @@ def judge_delivery(
 ) -> Measure:
     """On-time delivery of a window against its floor (OTD-19): `late` of `lines` matured lines missed the headline."""
     check_counts(lines, late)
-    ceiling = 1 - share(floor, "otd_floor")
     check_share(alpha, "alpha")
-    p_value = tail_probability(late, lines, ceiling)
-    if p_value is None:
-        return Measure(NO_DATA, sufficient=False, bad=late, total=lines, flags=tuple(flags))
-    status = OK
-    if late * ceiling.denominator > lines * ceiling.numerator:
-        proven = lines >= min_lines_confirm and proves(late, lines, ceiling, alpha, p_value)
-        status = BREACH if proven else WATCH
-    return Measure(
-        status=status,
-        sufficient=lines >= min_lines,
-        bad=late,
-        total=lines,
-        rate=Fraction(lines - late, lines),
-        p_value=p_value,
-        wilson=wilson(lines - late, lines),
-        flags=tuple(flags),
-    )
+    ceiling = 1 - share(floor, "otd_floor")
+    status = _status(late, lines, ceiling, alpha, min_lines_confirm)
+    return Measure(status, lines > 0 and lines >= min_lines, late, lines, ceiling, lines - late, flags=tuple(flags))
 
 
 def judge_census(bad: int, lot_qty: int, ceiling: Number) -> str:

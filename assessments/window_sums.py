@@ -70,6 +70,7 @@ WHOLE = {column.name for column in FactoryDay._meta.fields if isinstance(column,
 # Of each family the names of its columns in the statement that reads all: counts first, then amounts.
 COUNTED = {family: [name for name in names if name in WHOLE] for family, names in FAMILIES.items()}
 SUMMED = {family: [name for name in names if name not in WHOLE] for family, names in FAMILIES.items()}
+READ = {family: COUNTED[family] + SUMMED[family] for family in FAMILIES}
 MOST_COUNTED, MOST_SUMMED = (max(map(len, names.values())) for names in (COUNTED, SUMMED))
 
 
@@ -169,10 +170,9 @@ class Sums:
         counts: dict[str, Any] = dict.fromkeys(COUNTS, 0)
         evidence: dict[str, datetime.date | None] = dict.fromkeys(EVIDENCE.values())
         money: dict[str, dict[str, Any]] = {}
-        is_empty = True
+        met = set()
         with localcontext(prec=DIGITS):
-            for family in FAMILIES:
-                names = COUNTED[family] + SUMMED[family]
+            for family, names in READ.items():
                 until = self.place[window.due_last + DAY] if family == "delivery" else end
                 for series in self.series.get((window.factory, family), ()):
                     if window.category not in (None, series.category):
@@ -180,16 +180,17 @@ class Sums:
                     before, through = bisect_right(series.stretches, begin), bisect_right(series.stretches, until)
                     if before >= through:
                         continue
-                    is_empty = False
-                    into = counts
-                    if family == "material":
-                        into = money.setdefault(series.currency, dict.fromkeys(names, 0))
-                    for name, value in zip(names, map(sub, series.totals[through], series.totals[before]), strict=True):
-                        into[name] += value
+                    into = money.setdefault(series.currency, {}) if family == "material" else counts
+                    held = zip(names, map(sub, series.totals[through], series.totals[before]), strict=True)
+                    if (family, series.currency) in met:  # of another category
+                        into.update((name, into[name] + value) for name, value in held)
+                    else:
+                        into.update(held)
+                        met.add((family, series.currency))
                     if family in EVIDENCE:
                         last = series.lasts[through - 1]
                         evidence[EVIDENCE[family]] = max(evidence[EVIDENCE[family]] or last, last)
-        if is_empty:
+        if not met:
             return Found()
         largest = max(
             (largest for category, stretch, largest in self.lots[window.factory]

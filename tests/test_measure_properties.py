@@ -292,7 +292,7 @@ def carded(score, caps):
     ungated = grading.grade(score)
     raw = min([ungated, *caps], key=grading.GRADES.index)
     gates = tuple(grading.Gate("of the test", cap) for cap in caps)
-    return grading.Scorecard(score, ungated, raw, gated=raw != ungated, gates=gates, parts=())
+    return grading.Scorecard(score, ungated, raw, gated=raw != ungated, gates=gates)
 
 
 @for_any(scores, st.lists(grades, max_size=2), grades, grades)
