@@ -122,7 +122,7 @@ def differs(evaluation: Evaluation, measure: str, now: Counted, currency: str = 
 def deliveries(evaluation: Evaluation) -> QuerySet[DeliveryOutcome]:
     """What arrived in the days of the defect rate, that which no inspection covers first (DEF-8)."""
     first, last = window(evaluation, "defect")
-    found = DeliveryOutcome.objects.filter(factory=evaluation.factory_id, received_on__range=(first, last))
+    found = DeliveryOutcome.objects.between(evaluation.factory_id, first, last)
     return scoped(evaluation, found).order_by("is_inspected", "-received_on", "-delivery_id")
 
 

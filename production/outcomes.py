@@ -53,10 +53,10 @@ WITH revised AS (
     WHERE v.kind = 'reversal' AND v.known_on <= %(as_of)s {_only(filtered, "v.line_id", "lines")}
     GROUP BY v.reverses_id
 ), standing AS (
-    SELECT d.line_id, d.received_on, sum(d.quantity + COALESCE(t.quantity, 0)) OVER (
+    SELECT d.line_id, d.received_on, sum(COALESCE(d.quantity + t.quantity, d.quantity)) OVER (
         PARTITION BY d.line_id ORDER BY d.received_on) AS level
     FROM production_delivery d LEFT JOIN taken_back t ON t.reverses_id = d.id
-    WHERE d.kind = 'receipt' AND d.received_on <= %(as_of)s AND d.quantity + COALESCE(t.quantity, 0) > 0
+    WHERE d.kind = 'receipt' AND d.received_on <= %(as_of)s AND (t.quantity IS NULL OR d.quantity + t.quantity > 0)
         {_only(filtered, "d.line_id", "lines")}
 ), received AS (  -- the days of the receipts, oldest first, and what had come by then: levels[width_bucket(day, days)] by any day
     SELECT s.line_id, array_agg(s.received_on ORDER BY s.received_on) AS days, array_agg(s.level ORDER BY s.received_on) AS levels
@@ -97,16 +97,16 @@ WITH revised AS (
     OFFSET 0
 ), reached AS (
     SELECT n.*, n.qty_due * (1 - n.tol_under) AS need, r.days, r.levels, cardinality(r.days) AS receipts,
-        COALESCE(width_bucket(n.limit_on, r.days), 0) AS receipts_by_limit,
-        width_bucket(n.qty_due * (1 - n.tol_under), r.levels) AS receipts_in_need  -- including one that meets it exactly
+        COALESCE(width_bucket(n.limit_on, r.days), 0) AS receipts_by_limit
     FROM needed n LEFT JOIN received r ON r.line_id = n.id
     OFFSET 0
 ), judged AS (
     SELECT m.*, COALESCE(m.levels[m.receipts], 0) AS qty_received, COALESCE(m.levels[m.receipts_by_limit], 0) AS by_limit,
         m.days[m.receipts] AS last_on, COALESCE(m.days[1] < m.due_on - m.early_days, FALSE) AS is_early,
-        m.qty_due * (1 + COALESCE(m.tol_over, 0)) AS most,
-        CASE WHEN m.qty_due > 0 THEN m.days[m.receipts_in_need
-            + CASE WHEN m.levels[m.receipts_in_need] = m.need THEN 0 ELSE 1 END] END AS completed_on
+        CASE WHEN m.tol_over > 0 THEN m.qty_due * (1 + m.tol_over) ELSE m.qty_due END AS most,
+        CASE WHEN m.qty_due <= 0 THEN NULL WHEN m.levels[1] >= m.need THEN m.days[1] WHEN m.receipts > 1 THEN m.days[
+            width_bucket(m.need, m.levels) + CASE WHEN m.levels[width_bucket(m.need, m.levels)] = m.need THEN 0 ELSE 1 END]
+        END AS completed_on
     FROM reached m
     OFFSET 0
 ), ended AS (

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connection
 
 from production import outcomes
-from production.rollups import NEVER, SOURCE_OF, TABLES, Table
+from production.rollups import NEVER, SOURCE_OF, TABLES, Table, on_days
 
 TABLE = {table.name: table for table in TABLES}
 Difference = tuple[dict[str, Any]]  # a row that stands on one side only
@@ -73,7 +73,7 @@ def _outcomes_unequal(table: Table) -> str:
 def _sums_unequal(family: str) -> str:
     source, day = SOURCE_OF[family]
     days = f"SELECT DISTINCT factory_id, {day} AS day FROM {source} WHERE {TABLE[source].matches}"
-    rows = f"(SELECT s.* FROM {source} s JOIN days d ON s.factory_id = d.factory_id AND s.{day} = d.day) AS rows"
+    rows = f"(SELECT s.* FROM {on_days(family, 'days')}) AS rows"
     columns = outcomes.bucket_columns(family)
     summed = f"SELECT to_jsonb(s) FROM ({outcomes.bucket_sums(family, rows)}) AS s ({columns})"
     stored = (

@@ -63,6 +63,8 @@ TABLES = [
         {"material": "closed_on"}, "order_material_id = ANY(%(materials)s)",
     ),
 ]  # fmt: skip
+# The arrays that name buckets of a family.
+BUCKET_KEYS = {"factory_id": "bigint[]", "category_id": "bigint[]", "day": "date[]"}
 SOURCE_OF = {family: (table.name, day) for table in TABLES for family, day in table.days.items()}
 
 EXPAND = Prepared("""
@@ -108,22 +110,45 @@ def _rewriting(table: Table) -> Prepared:
     )
 
 
-def _filling(rows: str, order: str = "") -> str:
+def on_days(family: str, days: str) -> str:
+    """SQL for the outcomes `s` that a family files on some days of factories: `days` names a table of them, `b`."""
+    source, day = SOURCE_OF[family]
+    on = f"(s.factory_id, s.{day}) = (b.factory_id, b.day)"
+    if family != "coverage":
+        return f"{source} s JOIN {days} b ON {on}"
+    # The outcomes of deliveries have no index by day: they are the most, and each index takes its time to be built.
+    return (
+        f"{days} b JOIN production_delivery d ON (d.factory_id, d.received_on) = (b.factory_id, b.day) "
+        f"JOIN {source} s ON (s.line_id, s.delivery_id) = (d.line_id, d.id) AND {on}"
+    )
+
+
+def _filling(rows: Callable[[str], str], order: str = "") -> str:
     """One statement that works out the daily sums of every family from the rows of its outcomes, told as SQL."""
     inserts = [
         f"{family} AS (INSERT INTO production_factoryday ({outcomes.bucket_columns(family)}) "
-        f"{outcomes.bucket_sums(family, rows.format(family=family, source=source, day=day))}{order})"
-        for family, (source, day) in SOURCE_OF.items()
+        f"{outcomes.bucket_sums(family, rows(family))}{order})"
+        for family in SOURCE_OF
     ]
     return f"WITH {', '.join(inserts)} SELECT"
 
 
+def _of_every_bucket(family: str) -> str:
+    source, day = SOURCE_OF[family]
+    return f"(SELECT * FROM {source} WHERE {day} IS NOT NULL) AS rows"
+
+
+def _of_some_buckets(family: str) -> str:
+    named = ", ".join(f"%({family}_{name})s::{kind}" for name, kind in BUCKET_KEYS.items())
+    return (
+        f"(WITH named ({', '.join(BUCKET_KEYS)}) AS (SELECT * FROM unnest({named})) "
+        f"SELECT s.* FROM {on_days(family, 'named')} AND s.category_id = b.category_id) AS rows"
+    )
+
+
 # As the unique key wants them.
-EVERY_BUCKET = _filling("(SELECT * FROM {source} WHERE {day} IS NOT NULL) AS rows", " ORDER BY 1, 3, 2")
-SOME_BUCKETS = _filling(
-    "(SELECT s.* FROM {source} s JOIN unnest(%({family}_factory)s::bigint[], %({family}_category)s::bigint[], "
-    "%({family}_day)s::date[]) AS b (f, c, d) ON s.factory_id = b.f AND s.category_id = b.c AND s.{day} = b.d) AS rows"
-)
+EVERY_BUCKET = _filling(_of_every_bucket, " ORDER BY 1, 3, 2")
+SOME_BUCKETS = _filling(_of_some_buckets)
 
 
 SUBJECTS = {"as_of": "date", "lines": "bigint[]", "lots": "bigint[]", "materials": "bigint[]"}
@@ -136,9 +161,7 @@ REMOVE_BUCKETS = Prepared(
     family="text[]", factory="bigint[]", category="bigint[]", day="date[]",
 )  # fmt: skip
 REWRITE_BUCKETS = Prepared(SOME_BUCKETS, **{
-    f"{family}_{name}": kind
-    for family in SOURCE_OF
-    for name, kind in (("factory", "bigint[]"), ("category", "bigint[]"), ("day", "date[]"))
+    f"{family}_{name}": kind for family in SOURCE_OF for name, kind in BUCKET_KEYS.items()
 })  # fmt: skip
 
 
@@ -283,6 +306,6 @@ def _rewrite_buckets(cursor: Any, buckets: dict[str, set[Bucket]]) -> None:
     values = {
         f"{family}_{name}": [bucket[place] for bucket in sorted(buckets.get(family, ()))]
         for family in SOURCE_OF
-        for place, name in enumerate(("factory", "category", "day"))
+        for place, name in enumerate(BUCKET_KEYS)
     }
     REWRITE_BUCKETS.execute(cursor, values, few)

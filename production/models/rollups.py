@@ -124,6 +124,14 @@ class LineOutcome(models.Model):
         ]
 
 
+class DeliveryOutcomeQuerySet(OfFactory):
+    def between(self, factory, first, last):
+        """What a factory delivered from one day to another; found by the deliveries themselves, which are ordered by day."""
+        days = {"factory": factory, "received_on__range": (first, last)}
+        found = {f"delivery__{name}": value for name, value in days.items()}
+        return self.filter(**days, **found, line=F("delivery__line"))
+
+
 class DeliveryOutcome(models.Model):
     """What one delivery adds to the coverage of its day: its quantity, and whether its lot was inspected."""
 
@@ -137,10 +145,7 @@ class DeliveryOutcome(models.Model):
     quantity = models.DecimalField(max_digits=18, decimal_places=6)
     is_inspected = models.BooleanField()
 
-    objects = OfFactory.as_manager()
-
-    class Meta:
-        indexes = [models.Index(fields=["factory", "received_on"])]
+    objects = DeliveryOutcomeQuerySet.as_manager()
 
 
 class LotOutcomeQuerySet(OfFactory):
