@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from assessments import wording
 from assessments.figures import count, percent, plain_percent, points
@@ -44,7 +45,11 @@ def definition(name: str, evaluation: Evaluation) -> SafeString:
                     "alone gives as much in up to {alpha} of such samples."),
         "otif": _("Graded from {lines} due lines on; a breach is proven where chance alone gives as much in up to {alpha} of "
                   "such periods."),
-        "loss": _("Graded from {orders} closed orders on; a breach where the limit is passed over two of them or more."),
+        "loss": ngettext(
+            "Graded from {orders} closed order on; a breach where the limit is passed over two of them or more.",
+            "Graded from {orders} closed orders on; a breach where the limit is passed over two of them or more.",
+            policy.min_orders,
+        ),
     }[name]  # fmt: skip
     values = {
         "days": _span(evaluation), "target": plain_percent(measure["target"]), "limit": plain_percent(measure["limit"]),

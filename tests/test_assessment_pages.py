@@ -7,11 +7,12 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from django.core.management import call_command
 from django.db.models import Value
 from django.urls import reverse
 from openpyxl import load_workbook
 
-from assessments import grading, jobs
+from assessments import definitions, grading, jobs
 from assessments.models import Breach, Evaluation, Policy, Watch
 from assessments.views.entrance import today
 from factories import folding
@@ -524,3 +525,29 @@ def test_the_administration_adds_a_policy_and_changes_none(client, sign_in, late
         assert client.get(f"/admin-area/assessments/{url}/change/").status_code == 200
         assert client.post(f"/admin-area/assessments/{url}/change/", {}).status_code == 403
         assert client.post(f"/admin-area/assessments/{url}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_the_scorecard_on_the_command_line_speaks_as_the_page_does(late):
+    evaluation = newest(late)
+    printed = io.StringIO()
+    call_command("scorecard", late.code, as_of=evaluation.as_of, stdout=printed)
+    assert re.search(r"On time in full +58\.33 %  7 of 12 lines +Breach", printed.getvalue()), printed.getvalue()
+    assert re.search(r"Defect rate +\d\.\d\d %  [\d,]+ of [\d,]+ units ", printed.getvalue())
+    stored = evaluation.measures["defect"]
+    word = "Within the limit" if Fraction(stored["num"], stored["den"]) > Fraction(1, 100) else "On target"
+    assert re.search(rf"Defect rate .* {word} +adds", printed.getvalue()), printed.getvalue()
+
+
+def test_one_closed_order_is_told_in_the_singular(late):
+    evaluation = newest(late)
+    evaluation.measures["loss"] |= {"target": "0.01", "limit": "0.03", "zero": "0.06"}
+    assert "Graded from <b>1</b> closed order on;" in definitions.definition("loss", evaluation)
+    evaluation.policy.min_orders = 2
+    assert "Graded from <b>2</b> closed orders on;" in definitions.definition("loss", evaluation)
+
+
+def test_an_empty_ranking_counts_no_more_factories(client, sign_in, late):
+    sign_in("manager")
+    ranking = client.get("/compare/", {"view": "league", "m": "loss"}).content.decode()
+    assert "No factory of this list has data in these days." in ranking
+    assert "more factor" not in ranking

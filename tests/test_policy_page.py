@@ -190,3 +190,7 @@ def test_a_new_version_may_start_from_any_other(client, manager):
     assert form["defect_limit"].value() in (Decimal("0.015"), "1.5")
     for odd in ("x", "999999", "9" * 30):
         assert client.get(f"/policies/new/?from={odd}").status_code == 200
+
+
+def test_the_list_of_policies_names_the_wider_ceiling_of_soft_goods(client, manager):
+    assert "defects 3% (soft goods 5%), on time 90%, loss 3%" in text(client.get("/policies/"))

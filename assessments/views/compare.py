@@ -297,7 +297,7 @@ def league_table(
         "entries": page.object_list,
         "shrinks": COMPARED[measure].bad is not None,
         "chart_link": link(request.GET, view="league", f=None, page=None),
-        "without": len(shown) - len(entries),
+        "without": len(shown) - len(entries) if entries else 0,  # of no ranking the page says that there is none
         "priors": [
             {
                 "name": category.name,

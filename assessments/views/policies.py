@@ -110,8 +110,9 @@ def policy_four_eyes(request: HttpRequest) -> HttpResponse:
 
 def key_values(policy: Policy) -> str:
     """The limits of a version in one line."""
-    return _("defects %(defect)s, on time %(otif)s, loss %(loss)s") % {
+    return _("defects %(defect)s (soft goods %(soft)s), on time %(otif)s, loss %(loss)s") % {
         "defect": shown("defect_limit", policy.defect_limit),
+        "soft": shown("soft_defect_limit", policy.soft_defect_limit),
         "otif": shown("otif_floor", policy.otif_floor),
         "loss": shown("loss_limit", policy.loss_limit),
     }

@@ -5,6 +5,7 @@ import json
 
 from django.core.management.base import BaseCommand, CommandError
 
+from assessments import wording
 from assessments.evaluations import judge_as_known_on
 from assessments.models import Measure, Policy, Status
 from factories.models import Factory
@@ -12,7 +13,8 @@ from factories.models import Factory
 
 class Command(BaseCommand):
     help = (
-        "The scorecard of a factory from the facts known on a day: score, grade, and every measure with its fraction."
+        "The scorecard of a factory from the facts known on a day: score, grade, and every measure with its fraction. "
+        "What came later, such as a row set aside since, is not in it; the page of the score has it."
     )
 
     def add_arguments(self, parser):
@@ -40,11 +42,11 @@ class Command(BaseCommand):
         self.stdout.write(f"{factory.name} {factory.code}, as of {as_of}, {window_days} days, policy {policy}")
         self.stdout.write(f"Score {card['score'] or 'too few data'}, grade {judged.raw.replace('_', ' ')}")
         for name, measure in judged.measures.items():
-            status = dict(Status.choices).get(measure["status"], "Does not apply")
+            status = wording.state_word(name, measure) or dict(Status.choices).get(measure["status"], "Does not apply")
             rate = f"{float(measure['rate']) * 100:.2f} %" if measure["rate"] is not None else "-"
-            fraction = f"{measure['num']} / {measure['den']}" if measure["rate"] is not None else "no data"
+            fraction = wording.fraction(name, measure)
             self.stdout.write(
-                f"{Measure(name).label:18} {rate:>9}  {fraction:24} {status:13} adds {measure['adds'] or '-'}"
+                f"{Measure(name).label:18} {rate:>9}  {fraction:31} {status:16} adds {measure['adds'] or '-'}"
             )
         for gate in judged.gates:
             self.stdout.write(f"Gate {gate['label']}: at most {gate['cap']}")
