@@ -22,6 +22,7 @@ from assessments.models import Evaluation, Policy
 from assessments.publication import latest, publication
 from assessments.window_sums import Asked, Found, Sums
 from factories.models import Category, Factory
+from production.models import Site
 from production.prepared import FEW, Prepared
 
 LIVE, NIGHT, MONTH = Evaluation.Kind.LIVE, Evaluation.Kind.NIGHT, Evaluation.Kind.MONTH
@@ -32,12 +33,16 @@ MANY = "SET LOCAL work_mem = '128MB'; SET LOCAL max_parallel_workers_per_gather 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One thing to judge: a factory, whole or in one category, on one day, by the rules of a month, a night or now."""
+    """One thing to judge: a factory, whole or in one category, on one day, by the rules of a month, a night or now.
+
+    Now, no line counts whose limit day is later than `over_on`; None leaves it to the day of the factory.
+    """
 
     kind: str
     factory: Factory
     category: Category | None
     as_of: datetime.date
+    over_on: datetime.date | None = None
 
     @property
     def key(self) -> tuple[str, int, int | None, datetime.date]:
@@ -110,7 +115,7 @@ class Policies:
 def evaluate_live(now: datetime.datetime, factories: Iterable[int] | None = None) -> list[int]:
     """Judges each factory's current local day; gives the ids of the evaluations that are new."""
     with transaction.atomic(savepoint=False):
-        return [made.id for made in evaluate(_today(now, _factories(factories)))]
+        return [made.id for made in evaluate(_today(now, _factories(factories)), over_everywhere(now))]
 
 
 def _today(now: datetime.datetime, factories: Iterable[Factory]) -> list[tuple[str, Factory, datetime.date]]:
@@ -158,7 +163,7 @@ def evaluate_changed(now: datetime.datetime, first_on: Mapping[int, datetime.dat
             {"factories": list(first_on), "first": list(first_on.values()), "yesterday": organisation_yesterday(now)},
         )
         days = [(kind, chosen[factory], as_of) for kind, factory, as_of in cursor.fetchall()]
-        made = evaluate([*_today(now, chosen.values()), *days])
+        made = evaluate([*_today(now, chosen.values()), *days], over_everywhere(now))
         return [each.evaluation() for each in made if each.subject.kind == LIVE]
 
 
@@ -171,7 +176,9 @@ ORDER BY 1, 2, 3
 """, factories="bigint[]", first="date[]", yesterday="date")  # fmt: skip
 
 
-def evaluate(days: Sequence[tuple[str, Factory, datetime.date]]) -> Iterator[Made]:
+def evaluate(
+    days: Sequence[tuple[str, Factory, datetime.date]], over_on: datetime.date | None = None
+) -> Iterator[Made]:
     """Judges factories on days, by the rules of a kind, whole and in each category that a policy names; stores what is new.
 
     The months of a factory stand together, in order: a grade is published after the one before. A constant number of
@@ -185,7 +192,7 @@ def evaluate(days: Sequence[tuple[str, Factory, datetime.date]]) -> Iterator[Mad
     at_once = max(1, BATCH // (1 + len(policies.categories)))
     for first in range(0, len(days), at_once):
         subjects = [
-            Subject(kind, factory, category, day)
+            Subject(kind, factory, category, day, over_on)
             for kind, factory, day in days[first : first + at_once]
             for category in (None, *categories.get(factory.pk, ()))
         ]
@@ -244,7 +251,10 @@ def choose(subjects: Iterable[Subject], policies: Policies) -> list[Chosen]:
 
 def to_judge(subject: Subject, policy: Policy) -> Chosen:
     """A subject to judge by this policy, with the windows to try."""
-    due_last = subject.as_of - datetime.timedelta(days=1 if subject.kind == LIVE else 0)
+    due_last = subject.as_of
+    if subject.kind == LIVE:
+        yesterday = subject.as_of - datetime.timedelta(days=1)
+        due_last = min(yesterday, subject.over_on or yesterday)
     category = subject.category.pk if subject.category else None
     options = []
     for length in [policy.window_days] + ([policy.fallback_days] if subject.kind == MONTH else []):
@@ -329,6 +339,13 @@ def _store(subjects: Sequence[Subject], judgements: Iterable[Judgement]) -> list
         )  # fmt: skip
         new[subject.key] = subject, policy, row
     return [Made(id, *new[tuple(key)]) for id, *key in evaluation_rows.insert([row for _, _, row in new.values()])]
+
+
+def over_everywhere(now: datetime.datetime) -> datetime.date | None:
+    """The last day that is over at every receiving site: no line is late before its limit day is (OTD-2, OTD-11)."""
+    zones = Site.objects.order_by().values_list("time_zone", flat=True).distinct()
+    days = [now.astimezone(zoneinfo.ZoneInfo(zone)).date() for zone in zones]
+    return min(days) - datetime.timedelta(days=1) if days else None
 
 
 def organisation_yesterday(now: datetime.datetime) -> datetime.date:

@@ -1,5 +1,6 @@
 """The same days judged once more, by the same version of the policy, on the facts as they are today. Nothing is stored."""
 
+import datetime
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +75,8 @@ def _flat(sums: dict[str, Any]) -> dict[str, Any]:
 
 
 def _subject(stored: Evaluation, category: Any) -> Subject:
-    return Subject(stored.kind, stored.factory, category, stored.as_of)
+    over_on = datetime.date.fromisoformat(stored.sums["due_last"])
+    return Subject(stored.kind, stored.factory, category, stored.as_of, over_on)
 
 
 def _scope(subject: Subject) -> int | None:

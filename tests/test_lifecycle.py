@@ -271,6 +271,21 @@ def test_a_breach_is_not_closed_by_hand_while_its_limit_is_broken():
     assert breach.is_live
 
 
+@pytest.mark.django_db
+def test_no_line_is_late_while_it_is_its_limit_day_where_the_goods_go():
+    make.shipped_policy()
+    factory = make.factory(time_zone="Asia/Ho_Chi_Minh")
+    site = make.site(time_zone="America/Los_Angeles")
+    make.line(order=make.order(factory=factory), committed_on=march(5), site=site)
+    rollups.rebuild()
+    for hour, lines in ((20, 0), (31, 0), (32, 1)):  # in Vietnam the sixth begins at 17:00 UTC, in Los Angeles at 8:00 the day after
+        now = datetime.datetime(2026, 3, 5, tzinfo=datetime.UTC) + datetime.timedelta(hours=hour)
+        evaluations.evaluate_live(now, [factory.pk])
+        newest = Evaluation.objects.filter(kind="live", factory=factory).order_by("-pk").first()
+        assert (newest.as_of, int(newest.sums.get("lines", 0))) == (march(6), lines)
+    assert newest.sums["due_last"] == "2026-03-05"
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_reviews_at_once_open_one_breach_and_both_end():
     factory = make.factory()
