@@ -84,6 +84,20 @@ def test_the_claims_list_what_is_projected_beyond_the_allowance_to_those_who_may
     assert other.order.number not in page
 
 
+def test_what_is_projected_is_listed_to_its_end_page_by_page(client):
+    factory = make.factory()
+    every = [supplied(1100, factory=factory).order.number for _ in range(21)]
+    client.force_login(make.user("manager"))
+    first = client.get("/claims/?state=all")
+    assert [row["order"] for row in first.context["ahead"]] == every[:0:-1]
+    assert first.context["ahead_count"] == 21
+    assert 'href="?state=all&amp;ahead=2#ahead"' in first.content.decode()
+    second = client.get("/claims/?state=all&ahead=2")
+    assert [row["order"] for row in second.context["ahead"]] == every[:1]
+    assert 'href="?state=all&amp;ahead=1#ahead"' in second.content.decode()
+    assert [row["order"] for row in client.get("/claims/?ahead=nonsense").context["ahead"]] == every[:0:-1]
+
+
 def test_the_page_asks_as_often_for_many_as_for_one(client, django_assert_max_num_queries):
     factory = make.factory()
     for _ in range(6):

@@ -65,7 +65,7 @@ def claim_list(request: HttpRequest) -> HttpResponseBase:
     waiting = form.apply(_claimable(request)) if request.user.sees_prices() else MaterialOutcome.objects.none()
     first = list(waiting[: WAITING + 1])
     ahead = form.apply(beyond_allowance(OrderMaterial.objects.visible_to(request.user)))
-    ahead = list(ahead.select_related("factory", "order", "material")[: AHEAD + 1])
+    ahead = Paginator(ahead.select_related("factory", "order", "material"), AHEAD).get_page(request.GET.get("ahead"))
     context = {
         "rows": [_row(claim) for claim in page],
         "totals": [
@@ -84,9 +84,10 @@ def claim_list(request: HttpRequest) -> HttpResponseBase:
         "clear_url": link(request.GET, factory=None, currency=None, page=None),
         "waiting": [_waiting(outcome) for outcome in first[:WAITING]],
         "waiting_count": waiting.count() if len(first) > WAITING else len(first),
-        "waiting_url": reverse("claim_unclaimed") + link(request.GET, state=None, page=None),
-        "ahead": [_ahead(supplied) for supplied in ahead[:AHEAD]],
-        "ahead_more": len(ahead) > AHEAD,
+        "waiting_url": reverse("claim_unclaimed") + link(request.GET, state=None, page=None, ahead=None),
+        "ahead": [_ahead(supplied) for supplied in ahead],
+        "ahead_count": ahead.paginator.count,
+        **{f"ahead_{name}": url and f"{url}#ahead" for name, url in lists.pager(request.GET, ahead, "ahead").items()},
         "files": files(request.GET),
         **lists.pager(request.GET, page),
     }

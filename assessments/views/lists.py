@@ -32,9 +32,9 @@ def tabs(
     ]
 
 
-def pager(params: QueryDict, page: Page) -> dict[str, str]:
-    """Where the rows before and after this page are; "" where there are none."""
+def pager(params: QueryDict, page: Page, name: str = "page") -> dict[str, str]:
+    """Where the rows before and after this page are; "" where there are none. `name`: the parameter that turns it."""
     return {
-        "prev_url": link(params, page=page.previous_page_number()) if page.has_previous() else "",
-        "next_url": link(params, page=page.next_page_number()) if page.has_next() else "",
+        "prev_url": link(params, **{name: page.previous_page_number()}) if page.has_previous() else "",
+        "next_url": link(params, **{name: page.next_page_number()}) if page.has_next() else "",
     }
