@@ -41,15 +41,20 @@ def definition(name: str, evaluation: Evaluation) -> SafeString:
         "loss": _("Target {target}, limit {limit}, no points from {zero} on."),
     }[name]
     least = {
-        "defect": _("Graded from {units} units in {lots} lots on; a breach is proven from {proven} units on, where chance "
-                    "alone gives as much in up to {alpha} of such samples."),
-        "otif": _("Graded from {lines} due lines on; a breach is proven where chance alone gives as much in up to {alpha} of "
-                  "such periods."),
+        "defect": ngettext(
+            "Graded from {units} units in {lots} lot on; a breach is proven from {proven} units on, where chance alone gives "
+            "as much in up to {alpha} of such samples.",
+            "Graded from {units} units in {lots} lots on; a breach is proven from {proven} units on, where chance alone gives "
+            "as much in up to {alpha} of such samples.", policy.min_lots),
+        "otif": ngettext(
+            "Graded from {lines} due line on; a breach is proven where chance alone gives as much in up to {alpha} of such "
+            "periods.",
+            "Graded from {lines} due lines on; a breach is proven where chance alone gives as much in up to {alpha} of such "
+            "periods.", policy.min_lines),
         "loss": ngettext(
             "Graded from {orders} closed order on; a breach where the limit is passed over two of them or more.",
             "Graded from {orders} closed orders on; a breach where the limit is passed over two of them or more.",
-            policy.min_orders,
-        ),
+            policy.min_orders),
     }[name]  # fmt: skip
     values = {
         "days": _span(evaluation), "target": plain_percent(measure["target"]), "limit": plain_percent(measure["limit"]),

@@ -148,9 +148,12 @@ def interval_sentence(name: str, measure: Stored | None) -> str:
         "low": percent(measure["lower"], places), "high": percent(measure["upper"], places), "total": count(measure["total"])
     }  # fmt: skip
     if name == "otif":
-        words = _(
+        words = ngettext(
+            "90%% interval: %(total)s line does not tell the lasting rate to the point; it most likely lies between "
+            "%(low)s and %(high)s.",
             "90%% interval: %(total)s lines do not tell the lasting rate to the point; it most likely lies between %(low)s "
-            "and %(high)s."
+            "and %(high)s.",
+            int(measure["total"]),
         )
     else:
         words = _(

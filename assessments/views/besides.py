@@ -69,7 +69,7 @@ def cycles(found: Besides) -> Block:
         )
         notes.append(words % {"n": count(cycle.waiting)})
     if cycle.agreed:
-        over = _("%(n)s of %(all)s lines") % {"n": count(cycle.overran), "all": count(cycle.agreed)}
+        over = lines_of(cycle.overran, cycle.agreed)
         facts.append((_("Longer than the agreed cycle"), over))
         facts.append((_("Difference to it, half within"), in_days(cycle.beyond.p50, signed)))
     elif cycle.completed:
@@ -138,7 +138,7 @@ def orders(found: Besides, factory: Factory) -> Block:
         (
             PurchaseOrder(factory=factory, number=order.number).get_absolute_url(),
             order.number,
-            _("%(n)s of %(all)s lines") % {"n": count(order.hits), "all": count(order.lines)},
+            lines_of(order.hits, order.lines),
         )
         for order in every.missed[:MOST_NAMED]
     ]
@@ -252,6 +252,10 @@ def inspection_url(lot: Any) -> str:
 
 def lines(n: int) -> str:
     return ngettext("%(n)s line", "%(n)s lines", n) % {"n": count(n)}
+
+
+def lines_of(n: int, every: int) -> str:
+    return ngettext("%(n)s of %(all)s line", "%(n)s of %(all)s lines", every) % {"n": count(n), "all": count(every)}
 
 
 def in_days(value: int | Fraction | None, show: Callable[[int], str] = count) -> str:

@@ -21,11 +21,13 @@ NAMED = 5  # exclusions named one by one
 def shown(found: Explained, reader: User) -> dict[str, Any]:
     """The section "What changed": the measures before and now, and the causes with what each moved."""
     before, now, with_money = found.before, found.now, sees_money(reader)
+    whole = found.difference.changes
     return {
         "before": wording.period_name(before),
         "before_url": revision_url(before),
         "before_score": points(before.score),
         "score": points(now.score),
+        "has_score": not (before.score is None and now.score is None),
         "same_days": found.same_days,
         "measures": [
             {
@@ -34,7 +36,7 @@ def shown(found: Explained, reader: User) -> dict[str, Any]:
                 "new": wording.fraction(name, now.measures[name], with_money),
                 "old_rate": rate(before, name),
                 "new_rate": rate(now, name),
-                "moved": signed(found.difference.changes[name].adds),
+                "moved": added(found, whole[name]),
             }
             for name in wording.MEASURES
         ],
@@ -45,7 +47,7 @@ def shown(found: Explained, reader: User) -> dict[str, Any]:
             if not (found.same_days and part.cause == difference.LATE)
         ],
         "whole": signed(found.difference.score),
-        "whole_measures": [signed(found.difference.changes[name].adds) for name in wording.MEASURES],
+        "whole_measures": [added(found, whole[name]) for name in wording.MEASURES],
     }
 
 
@@ -68,7 +70,7 @@ def cause(found: Explained, part: difference.Part, reader: User) -> dict[str, An
         "cells": [
             {
                 "label": wording.label(name),
-                "adds": signed(part.changes[name].adds),
+                "adds": added(found, part.changes[name]),
                 "counts": counts(found, name, part.changes[name], sees),
             }
             for name in wording.MEASURES
@@ -158,6 +160,11 @@ def sign(value: Decimal) -> str:
 def signed(value: Decimal | None) -> str:
     """A move of the score with its sign; a dash where it has no number."""
     return NONE if value is None else sign(value) + points(abs(value))
+
+
+def added(found: Explained, change: Change) -> str:
+    """By how much a measure moved the score; a dash where neither side has one to be moved."""
+    return NONE if found.before.score is None and found.now.score is None else signed(change.adds)
 
 
 def revision_url(evaluation: Evaluation) -> str:

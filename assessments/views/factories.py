@@ -168,6 +168,7 @@ def row(s: Standing, low: float, with_breaches: bool) -> SafeString:
         "grade": pill(s.grade),
         "now": pill(s.status),
         "score": points(s.score),
+        "score_url": f"/factories/{s.factory.code}/score/{s.as_of}/" if s.score is not None else "",
         "spark": sparkline(s.trend, low, 1, None, _("On time in full")),
         "cells": [cell(s, name) for name in ("otif", "defect", "loss")],
     }

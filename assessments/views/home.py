@@ -171,6 +171,7 @@ def contact(user: User) -> dict[str, Any]:
             "grade": s.grade,
             "status": s.status,
             "score": points(s.score),
+            "score_url": "" if s.score is None else reverse("score_detail", args=[s.factory.code, str(s.as_of)]),
             "url": reverse("factory_detail", args=[s.factory.code]),
             "measures": [
                 (

@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from assessments import verification, wording
-from assessments.figures import points
+from assessments.figures import day, points
 from assessments.models import Evaluation
-from assessments.views.entrance import STAFF, open_to
+from assessments.views.entrance import POLICY, STAFF, open_to
 
 
 @require_safe
@@ -30,6 +30,9 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
         "evaluation": evaluation,
         "period": wording.period_name(evaluation),
         "score_url": wording.score_url(evaluation),
+        "policy": _("%(scope)s, in force from %(day)s")
+        % {"scope": evaluation.policy.scope_name, "day": day(evaluation.policy.effective_from)},
+        "opens_policies": request.user.role in POLICY.split(),
         "score": points(evaluation.score),
         "other_rules": other_rules,
         "differences": [] if other_rules else verification.verify([evaluation]),
