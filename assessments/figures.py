@@ -54,6 +54,12 @@ def money(value: object, currency: str | None) -> str:
     return f"{currency or ''} {_round(Decimal(str(value)), places)}".strip()
 
 
+def unit_money(value: Decimal, currency: str) -> str:
+    """A cost of one unit with every place it has, so that quantity times cost can be checked: "USD 0.0123"."""
+    places = max(minor_unit(currency), -int(Decimal(value).normalize().as_tuple().exponent))
+    return f"{currency} {_round(Decimal(value), places)}"
+
+
 def chance(p: float) -> str:
     """A probability for a sentence: "18.9%", "0.04%", "less than 0.01%"."""
     if p < 0.0001:

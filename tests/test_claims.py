@@ -16,7 +16,7 @@ from assessments.views import claim_lists
 from notifications.models import Message
 from production import rollups
 from production.errors import BadInput
-from production.models import MaterialOutcome
+from production.models import MaterialMovement, MaterialOutcome
 from tests import make
 
 
@@ -69,6 +69,17 @@ def test_the_sheet_names_every_movement_so_that_a_calculator_comes_to_the_charge
     page = client.get(claim.get_absolute_url()).content.decode()
     for words in ("Issued", "Taken over from other orders", "Returned", "Passed to other orders", "Scrap returned"):
         assert f"<dt>{words}</dt>" in page
+
+
+@pytest.mark.django_db
+def test_a_cost_below_a_cent_stands_on_the_sheet_with_all_its_places(outcome, manager, client):
+    MaterialMovement.objects.filter(kind="issue").update(unit_cost="0.0123")
+    rollups.rebuild()
+    claim = claims.make(MaterialOutcome.objects.get(), manager)
+    client.force_login(manager)
+    shown = dict(client.get(claim.get_absolute_url()).context["sheet"])
+    assert (shown["Beyond the allowance"], shown["Unit cost, frozen at issue"]) == ("30.6 m", "USD 0.0123")
+    assert shown["Charge"] == f"USD {Decimal('30.6') * Decimal('0.0123'):.2f}" == "USD 0.38"
 
 
 @pytest.mark.django_db

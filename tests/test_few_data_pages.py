@@ -3,6 +3,7 @@
 import pytest
 from django.template.loader import render_to_string
 
+from assessments import pdf
 from assessments.models import Evaluation
 from tests import judged, make
 from tests.test_assessment_pages import text
@@ -34,6 +35,15 @@ def test_where_no_month_has_a_score_nothing_is_said_to_have_moved_it(client, few
     assert "no score then, none now" in text(page)
     assert "±0.00" not in text(page)
     assert "The parts are rounded" not in text(page)
+
+
+def test_paper_says_the_same(client, few, monkeypatch):
+    printed = []
+    monkeypatch.setattr(pdf, "of", lambda html: printed.append(html) or b"%PDF")
+    client.force_login(make.user("manager"))
+    assert client.get(f"{month_of(few).get_absolute_url()}sheet.pdf").status_code == 200
+    assert "no score then, none now" in printed[0]
+    assert "The parts are rounded" not in printed[0]
 
 
 def test_one_line_stands_in_the_singular(client, few):

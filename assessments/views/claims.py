@@ -16,7 +16,7 @@ from assessments import claim_evidence as proofs
 from assessments import claims as ledger
 from assessments import pdf
 from assessments.claim_forms import AddEvidenceForm, EvidenceForm, MoveForm, SettleForm
-from assessments.figures import day, money, percent, quantity
+from assessments.figures import day, money, percent, quantity, unit_money
 from assessments.models import Claim, ClaimEvidence
 from assessments.views.claim_lists import READERS, STATUS
 from assessments.views.entrance import STAFF, open_to, today, who
@@ -227,7 +227,7 @@ def sheet(row: Any, unit: str, moved: dict[str, Any]) -> list[tuple[str, str]]:
     if moved["scrapped"]:
         credited = min(moved["scrapped"], max(row.excess, 0))
         words = _("%(credited)s %(unit)s at %(value)s") % {
-            "credited": quantity(credited), "unit": unit, "value": money(moved["salvage_unit"], row.currency),
+            "credited": quantity(credited), "unit": unit, "value": unit_money(moved["salvage_unit"], row.currency),
         }  # fmt: skip
         scrap = [
             (_("Scrap returned"), f"{quantity(moved['scrapped'])} {unit}"),
@@ -242,7 +242,7 @@ def sheet(row: Any, unit: str, moved: dict[str, Any]) -> list[tuple[str, str]]:
         (_("Loss rate on theoretical consumption"), percent(row.loss / theory) if theory else "–"),
         (_("Allowed by the contract"), f"{quantity(row.allowed)} {unit}"),
         (_("Beyond the allowance"), f"{quantity(row.excess)} {unit}"),
-        (_("Unit cost, frozen at issue"), money(row.unit_cost, row.currency)),
+        (_("Unit cost, frozen at issue"), unit_money(row.unit_cost, row.currency)),
         *scrap,
         (_("Charge"), money(getattr(row, "charge", None), row.currency)),
     ]
