@@ -278,7 +278,11 @@ def test_no_line_is_late_while_it_is_its_limit_day_where_the_goods_go():
     site = make.site(time_zone="America/Los_Angeles")
     make.line(order=make.order(factory=factory), committed_on=march(5), site=site)
     rollups.rebuild()
-    for hour, lines in ((20, 0), (31, 0), (32, 1)):  # in Vietnam the sixth begins at 17:00 UTC, in Los Angeles at 8:00 the day after
+    for hour, lines in (
+        (20, 0),
+        (31, 0),
+        (32, 1),
+    ):  # in Vietnam the sixth begins at 17:00 UTC, in Los Angeles at 8:00 the day after
         now = datetime.datetime(2026, 3, 5, tzinfo=datetime.UTC) + datetime.timedelta(hours=hour)
         evaluations.evaluate_live(now, [factory.pk])
         newest = Evaluation.objects.filter(kind="live", factory=factory).order_by("-pk").first()
