@@ -34,7 +34,6 @@ def test_where_no_month_has_a_score_nothing_is_said_to_have_moved_it(client, few
     assert set(change["whole_measures"]) == {"–"}
     assert "no score then, none now" in text(page)
     assert "±0.00" not in text(page)
-    assert "The parts are rounded" not in text(page)
 
 
 def test_paper_says_the_same(client, few, monkeypatch):
@@ -43,7 +42,6 @@ def test_paper_says_the_same(client, few, monkeypatch):
     client.force_login(make.user("manager"))
     assert client.get(f"{month_of(few).get_absolute_url()}sheet.pdf").status_code == 200
     assert "no score then, none now" in printed[0]
-    assert "The parts are rounded" not in printed[0]
 
 
 def test_one_line_stands_in_the_singular(client, few):
