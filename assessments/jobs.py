@@ -12,12 +12,13 @@ from django.db import connection, transaction
 from assessments import breaches, disputes, evaluations, messages, verification, windows
 from assessments.models import Evaluation, JobSlot
 from notifications.models import Heartbeat
-from production import rollups
+from production import late_risk, plan_outcomes, rollups
 
 NIGHTS_BACK = 7
 MONTHS_BACK = 12
 PARTS = 4  # how many workers can judge one night or one month at the same time
 JUDGED_AT_ONCE = 64  # factories that the minute job judges in one transaction
+CATEGORIES_AT_ONCE = 3  # whose past plans one ring counts
 PART_LOCK = 0x6E6967  # "nig"; the second number of the lock is the part
 CallHelp = Callable[[int], None]
 
@@ -34,6 +35,7 @@ def assess(now: datetime.datetime, call_help: CallHelp | None = None) -> int:
         cursor.execute("SET LOCAL synchronous_commit TO off")
         done = rollups.rebuild()
         disputes.settle()
+    plan_outcomes.rebuild()
     if call_help and len(done.first_on) > JUDGED_AT_ONCE:
         call_help(min(PARTS, -(-len(done.first_on) // JUDGED_AT_ONCE)) - 1)
     while _judge_some(now):
@@ -114,7 +116,22 @@ def night(now: datetime.datetime, call_help: CallHelp | None = None) -> list[str
         if not _all_parts_judged(job, day):
             return did
         did += _once(job, _slot(job, day), lambda job=job, day=day: _close(job, day, now))
-    return did + _once("verify", yesterday.isoformat(), lambda: _verify(yesterday))
+    return (
+        did + _once("verify", yesterday.isoformat(), lambda: _verify(yesterday)) + _count_past_plans(local_today(now))
+    )
+
+
+def _count_past_plans(today: datetime.date) -> list[str]:
+    """Once a day of each category, each in a transaction of its own, and a few at each ring: many would take too long."""
+    done = set(
+        JobSlot.objects.filter(job="past plans", slot__startswith=today.isoformat()).values_list("slot", flat=True)
+    )
+    did: list[str] = []
+    for category in late_risk.categories():
+        slot = f"{today.isoformat()} {category}"
+        if slot not in done and len(did) < CATEGORIES_AT_ONCE:
+            did += _once("past plans", slot, lambda category=category: [late_risk.keep(category, today)])
+    return did
 
 
 def _judge_part(job: str, day: datetime.date, part: int) -> bool:

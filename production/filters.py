@@ -15,7 +15,7 @@ from factories.models import Factory
 from factories.widgets import LongSelect
 from production.codes import tidy
 from production.models import Inspection, LineOutcome, OrderLine, Product, PurchaseOrder, Site
-from production.plans import slipping
+from production.plans import late_plans
 from production.supplies import overdue
 
 PAGE_SIZE = 50
@@ -241,7 +241,7 @@ class OrderFilters(ListFilters):
         elif self.chosen_state == self.UNRECONCILED:
             rows = overdue(rows, today)
         elif self.chosen_state == self.AT_RISK:
-            rows = rows.filter(pk__in=list(slipping(rows, today)))
+            rows = late_plans(today).of(rows)
         elif self.chosen_state != self.ALL:
             judged = LineOutcome.objects.filter(order=OuterRef("pk"))
             is_open = Q(Exists(outcomes)) | Q(~Exists(judged), closed_on__isnull=True)

@@ -5,7 +5,7 @@ their moves were approved. The last day on time of an order is today's.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
@@ -13,10 +13,20 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Exists, Max, OuterRef, QuerySet, Subquery
 
+from factories.models import Category
 from production import schedule
 from production.kept import Kept
-from production.models import LineOutcome, Milestone, MilestoneForecast, OrderLine, PurchaseOrder, Rebaseline
+from production.models import (
+    LineOutcome,
+    Milestone,
+    MilestoneForecast,
+    OrderLine,
+    PastPlans,
+    PurchaseOrder,
+    Rebaseline,
+)
 from production.plans import End, ended, ends
+from production.rollup_sums import to_decimal
 
 LIKELY, SAFE = Fraction(1, 2), Fraction(4, 5)
 COVERED = (Fraction(7, 10), Fraction(9, 10))  # of the safe days; outside of it they are not safe, or say nothing
@@ -106,6 +116,7 @@ class Risk:
     safe_on: date | None
     base_late: int
     base: int
+    counted_on: date | None = None  # where it was not now
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,22 +141,60 @@ tests: Kept[BackTest] = Kept(200)
 def risk_of(order: PurchaseOrder, today: date) -> tuple[Risk | None, BackTest | None]:
     """The risk of one order and the back-test of its category; (None, None) where fewer than 20 orders compare (CYC-7).
 
-    The test is made once a day for each category: a fact that is taken back later shows in it a day later.
+    Both are of the past orders as the last night counted them. Where no night did so far, they are counted here, the test
+    once a day for each category: a fact that is taken back later shows in it a day later.
     """
-    category = order.lines.order_by("id").values_list("product__category", flat=True).first()
+    first = order.lines.order_by("id").values_list("product__category", "product__category__past_plans__counted_on")
+    category, counted_on = first.first() or (None, None)
     if category is None:
         return None, None
-    days = {"since": today - timedelta(days=schedule.POOL_DAYS), "until": today - timedelta(days=schedule.COHORT_DAYS)}
-    past = stories(of_category(category, **days))
     (mine,) = stories(PurchaseOrder.objects.filter(pk=order.pk)) or [None]
     known = mine.on(today) if mine else None
     if known is None:
         return None, None
-    then = [each for story in past if (each := story.on(today))]
-    found = risk(known, compared(then, stands_at(known), today), today)
+    if counted_on:
+        past = PastPlans.objects.get(category=category)
+        cohort = [Compared(*row) for row in past.compared.get(stands_at(known), [])]
+        found, test = risk(known, cohort, today), _kept_test(past)
+        return (replace(found, counted_on=counted_on), test) if found else (None, None)
+    found = risk(known, compared(_cohort(category, today), stands_at(known), today), today)
     if found is None:
         return None, None
     return found, tests.get((category, today), lambda: test_of(category, today))
+
+
+def _cohort(category: int, today: date) -> list[Known]:
+    """The past orders of a category that compare on a day, as they are known then."""
+    days = {"since": today - timedelta(days=schedule.POOL_DAYS), "until": today - timedelta(days=schedule.COHORT_DAYS)}
+    return [known for story in stories(of_category(category, **days)) if (known := story.on(today))]
+
+
+def keep(category: int, today: date) -> PastPlans:
+    """Counts the past orders of a category, and keeps it for all that is asked until the next time."""
+    found, test = _cohort(category, today), test_of(category, today)
+    codes = {code for known in found for code in known.reached}
+    held = int(test.pinball.coverage * test.days) if test.pinball.coverage is not None else 0
+    skill = test.brier.skill
+    values = {
+        "counted_on": today, "chances": test.chances, "safe_days": test.days, "safe_days_held": held,
+        "skill": None if skill is None else to_decimal(skill),
+        "compared": {code: [astuple(each) for each in compared(found, code, today)] for code in sorted(codes)},
+    }  # fmt: skip
+    return PastPlans.objects.update_or_create(category_id=category, defaults=values)[0]
+
+
+def categories() -> list[int]:
+    """The categories of which some order has a plan."""
+    planned = OrderLine.objects.filter(product__category=OuterRef("pk"), order__milestones__isnull=False)
+    return list(Category.objects.filter(Exists(planned)).order_by("pk").values_list("pk", flat=True))
+
+
+def _kept_test(past: PastPlans) -> BackTest:
+    skill = None if past.skill is None else Fraction(past.skill)
+    coverage = Fraction(past.safe_days_held, past.safe_days) if past.safe_days else None
+    return BackTest(
+        schedule.Brier(None, None, skill), schedule.Pinball((), None, coverage), past.chances, past.safe_days
+    )
 
 
 def test_of(category: int, today: date) -> BackTest:

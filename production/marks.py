@@ -4,6 +4,8 @@ A trigger knows neither the day nor the calendar, so it marks the subject (an or
 leaves the working out to `production.rollups`. The log has no unique key: writers never wait for each other.
 """
 
+from collections.abc import Callable
+
 import pgtrigger
 
 LINE, LOT, MATERIAL, ORDER, PRODUCT, CALENDAR, BILL = "line", "lot", "material", "order", "product", "calendar", "bill"
@@ -23,17 +25,29 @@ def marks(**subjects: str) -> list[pgtrigger.Trigger]:
         )
         return f"INSERT INTO production_touched (kind, subject_id) {selects};"
 
+    return _appending("mark", appends)
+
+
+def plan_marks(orders: str) -> list[pgtrigger.Trigger]:
+    """Three triggers that mark the plans of which something changed; `orders` selects their orders from `{changed}` rows."""
+    return _appending(
+        "mark_plan",
+        lambda source: f"INSERT INTO production_touchedplan (order_id) {orders.replace('{changed}', source)};",
+    )
+
+
+def _appending(name: str, appends: Callable[[str], str]) -> list[pgtrigger.Trigger]:
     both = "(SELECT * FROM old_values UNION ALL SELECT * FROM new_values) AS touched_values"
     return [
         pgtrigger.Trigger(
-            name=f"mark_{name}",
+            name=f"{name}_{event}",
             level=pgtrigger.Statement,
             when=pgtrigger.After,
             operation=operation,
             referencing=referencing,
             func=appends(source) + " RETURN NULL;",
         )
-        for name, operation, referencing, source in (
+        for event, operation, referencing, source in (
             ("insert", pgtrigger.Insert, pgtrigger.Referencing(new="new_values"), "new_values"),
             ("update", pgtrigger.Update, pgtrigger.Referencing(old="old_values", new="new_values"), both),
             ("delete", pgtrigger.Delete, pgtrigger.Referencing(old="old_values"), "old_values"),

@@ -213,8 +213,10 @@ def risk_words(risk: late_risk.Risk, test: late_risk.BackTest | None, course: Co
     base = _("%(late)s of the last %(count)s comparable orders ended after their last day on time.") % {
         "late": risk.base_late, "count": risk.base,
     }  # fmt: skip
+    is_of_today = risk.counted_on is None or risk.counted_on >= today
+    counted = "" if is_of_today else " " + _("Counted on %(day)s.") % {"day": day(risk.counted_on)}
     if test is None or not test.may_be_said:
-        return [base, _why_not(test)]
+        return [base + counted, _why_not(test)]
     if risk.chance is None:
         return [base, _("None of them had slipped this far, so none compares.")]
     told = [_compared(_("comparable orders"), risk.over, risk.pool, risk.slack_days)]
@@ -225,6 +227,7 @@ def risk_words(risk: late_risk.Risk, test: late_risk.BackTest | None, course: Co
         told[0] += " " + _("Only those that slipped by %(days)s or more after it are compared, as this one has.") % {
             "days": days(risk.elapsed_days)
         }
+    told[0] += counted
     if risk.likely_on and risk.safe_on:
         told.append(
             _("Likely by %(likely)s, safe by %(safe)s.") % {"likely": day(risk.likely_on), "safe": day(risk.safe_on)}

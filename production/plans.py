@@ -5,11 +5,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import DateField, Exists, ExpressionWrapper, F, Max, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Greatest
 
 from production import schedule
-from production.models import LineOutcome, Milestone, MilestoneForecast, MilestoneTemplate, PurchaseOrder
+from production.models import (
+    LineOutcome,
+    Milestone,
+    MilestoneForecast,
+    MilestoneTemplate,
+    PlanOutcome,
+    PurchaseOrder,
+    TouchedPlan,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +129,7 @@ def ends(outcomes: QuerySet) -> dict[int, End]:
 
 def course(rows: Sequence[Milestone], stated: Mapping[int, date], end: End, today: date) -> Course:
     """The forward pass of one plan, predecessors first or not. What the deliveries say ends it, if nobody recorded it."""
-    plan = [
-        schedule.Milestone(row.code, row.planned_on, tuple(row.predecessors), stated.get(row.pk), row.actual_on)
-        for row in rows
-    ]
+    plan = known(rows, stated)
     last = schedule.last_of(plan)
     plan = [ended(each, end) if each is last else each for each in plan]
     passed = schedule.forward(plan, today)
@@ -143,29 +148,75 @@ def course(rows: Sequence[Milestone], stated: Mapping[int, date], end: End, toda
     return Course(tuple(stages.values()), stages[passed.finish], limit, slips[0] if slips else None)
 
 
+def known(rows: Iterable[Milestone], stated: Mapping[int, date]) -> list[schedule.Milestone]:
+    """The milestones of one plan for the rules."""
+    return [
+        schedule.Milestone(row.code, row.planned_on, tuple(row.predecessors), stated.get(row.pk), row.actual_on)
+        for row in rows
+    ]
+
+
 def ended(milestone: schedule.Milestone, end: End) -> schedule.Milestone:
     on = milestone.actual or end.finished_on
     return schedule.Milestone(milestone.id, milestone.planned, milestone.preds, milestone.forecast, on)
 
 
-def may_slip(orders: QuerySet, today: date) -> QuerySet:
-    """Orders that are not over and of which something is later than planned: without that, no end is projected later."""
-    own = Milestone.objects.filter(order=OuterRef("pk"), frozen_at__isnull=False)
-    later = own.filter(
-        Q(actual_on=None, planned_on__lt=today)
-        | Q(actual_on__gt=F("planned_on"))
-        | Q(forecasts__forecast_on__gt=F("planned_on"))
-    )
+@dataclass(frozen=True, slots=True)
+class LatePlans:
+    """The confirmed plans that are projected to end later than planned: those `kept` so, and the orders of those followed anew.
+
+    It is kept of each plan from which day on that is so. Only a plan that changed since, or of which a fact lies ahead of
+    `today`, is followed anew.
+    """
+
+    today: date
+    kept: QuerySet
+    anew: list[int]
+
+    def of(self, orders: QuerySet) -> QuerySet:
+        """Those of the orders that have such a plan and still wait for goods, or have not been judged yet."""
+        late = Q(pk__in=self.kept.values("order"))
+        return _waiting(orders).filter(late | Q(pk__in=self.anew) if self.anew else late)
+
+    def courses(self, orders: QuerySet, first: int | None = None) -> dict[int, Course]:
+        """Their courses, the worst first: all, or only so many of them."""
+        waiting = _waiting(orders).order_by()
+        ids = list(_worst(waiting.filter(plan_outcome__in=self.kept), self.today)[:first])
+        ids += waiting.filter(pk__in=self.anew).values_list("pk", flat=True) if self.anew else []
+        worst = sorted(
+            courses(ids, self.today).items(), key=lambda pair: (pair[1].slack_days, -pair[1].slip_days, pair[0])
+        )
+        return dict(worst[:first])
+
+
+def late_plans(today: date) -> LatePlans:
+    """One query, and three more where plans changed just now."""
+    marked = TouchedPlan.objects.order_by().values_list("order_id", flat=True)
+    ahead = PlanOutcome.objects.filter(known_on__gt=today).order_by().values_list("order_id", flat=True)
+    changed = list(marked.union(ahead))
+    kept = PlanOutcome.objects.filter(slips_from_on__lte=today)
+    if not changed:
+        return LatePlans(today, kept, [])
+    late = [order for order, each in courses(changed, today).items() if each.is_slipping]
+    return LatePlans(today, kept.exclude(order__in=changed), late)
+
+
+def _waiting(orders: QuerySet) -> QuerySet:
     lines = LineOutcome.objects.filter(order=OuterRef("pk"))
-    waits = Exists(lines.filter(is_open=True)) | ~Exists(lines)
-    return orders.filter(Exists(later), waits, closed_on=None)
+    return orders.filter(Exists(lines.filter(is_open=True)) | ~Exists(lines), closed_on=None)
 
 
-def slipping(orders: QuerySet, today: date) -> dict[int, Course]:
-    """The orders whose projected end is later than planned, the worst first: four queries."""
-    found = courses(list(may_slip(orders, today).order_by().values_list("pk", flat=True)), today)
-    slips = [(order, each) for order, each in found.items() if each.is_slipping]
-    return dict(sorted(slips, key=lambda pair: (pair[1].slack_days, -pair[1].slip_days, pair[0])))
+def _worst(orders: QuerySet, today: date) -> QuerySet:
+    """The ids of orders of which a plan is kept, the one with the fewest days to spare first."""
+    counted = LineOutcome.objects.filter(order=OuterRef("pk")).exclude(state=LineOutcome.State.EXCLUDED).order_by()
+    limit = Subquery(counted.values("order").annotate(limit=Max("limit_on")).values("limit"), DateField())
+    from_today = ExpressionWrapper(Value(today, DateField()) + F("plan_outcome__days_to_go"), DateField())
+    orders = orders.annotate(
+        limit=Coalesce(limit, "plan_outcome__planned_on"), ends=Greatest("plan_outcome__earliest_on", from_today)
+    )
+    return orders.order_by(F("limit") - F("ends"), F("plan_outcome__planned_on") - F("ends"), "pk").values_list(
+        "pk", flat=True
+    )
 
 
 def template_of(order: PurchaseOrder) -> list[MilestoneTemplate]:

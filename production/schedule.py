@@ -15,6 +15,7 @@ DONE, ON_TRACK, AT_RISK, LATE = "done", "on_track", "at_risk", "late"
 
 KAPPA = 5
 MIN_POOL = 20
+EARLIEST, FAR = date(2000, 1, 1), date(4000, 1, 1)  # before and long after all days that a plan may name
 COHORT_DAYS = 60
 POOL_DAYS = 365
 
@@ -57,6 +58,33 @@ class ForwardPass:
     critical_path: tuple[str, ...]
     finish: str | None
     finish_slip_days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Where a plan heads on any day from `known_on` on, the day of its last fact, while nothing else becomes known of it.
+
+    `earliest_on` is what facts, stated days and the plan allow; `days_to_go` lie between any day and the end that is possible
+    from it, None once the end is reached.
+    """
+
+    planned_on: date
+    known_on: date
+    earliest_on: date
+    days_to_go: int | None
+
+    def ends_on(self, day: date) -> date:
+        """The projected end as of a day, the same that `forward` gives."""
+        return self.earliest_on if self.days_to_go is None else max(self.earliest_on, day + timedelta(self.days_to_go))
+
+    @property
+    def slips_from_on(self) -> date | None:
+        """The first day from which the end is projected later than planned; None once it is reached."""
+        if self.days_to_go is None:
+            return None
+        if self.earliest_on > self.planned_on:
+            return self.known_on
+        return date.fromordinal(max(self.planned_on.toordinal() - self.days_to_go + 1, self.known_on.toordinal()))
 
 
 Each = TypeVar("Each", Milestone, Step)
@@ -124,6 +152,21 @@ def forward(milestones: Sequence[Milestone], as_of: date) -> ForwardPass:
         path.append(binding)
     slip = (projected[last_one.id].on - last_one.planned).days
     return ForwardPass(projected, tuple(reversed(path)), last_one.id, slip)
+
+
+def outlook(milestones: Sequence[Milestone]) -> Outlook | None:
+    """What `forward` projects as the end for every day from the last fact on; None without milestones.
+
+    No fact is to come, so each projection is the later of a fixed day and of today plus some days: so is the end, and two
+    of its days tell both. Raises BadInput like `forward`.
+    """
+    known_on = max((each.actual for each in milestones if each.actual is not None), default=EARLIEST)
+    earliest, far = forward(milestones, known_on), forward(milestones, FAR)
+    last = last_of(milestones)
+    if last is None:
+        return None
+    to_go = None if last.actual is not None else (far.projected[last.id].on - FAR).days
+    return Outlook(last.planned, known_on, earliest.projected[last.id].on, to_go)
 
 
 def last_of(milestones: Sequence[Milestone]) -> Milestone | None:

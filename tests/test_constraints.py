@@ -31,6 +31,7 @@ from assessments.models import (
 )
 from factories.models import CalendarException, Standing, StandingOverride, WorkingDay
 from notifications.models import Heartbeat, Message
+from production import late_risk
 from production.models import (
     BillLine,
     FactoryDay,
@@ -1003,6 +1004,7 @@ def a_row_of_each():
     reached = make.milestone(order=order, reached_on=make.day("2026-10-03"), recorded_by=boss, frozen_by=boss)
     make.forecast(reached, make.day("2026-10-05"), stated_by=person)
     make.rebaseline(reached, asked_by=boss, approved_by=boss, approved_at=MOMENT)
+    late_risk.keep(factory.category_id, make.day("2026-11-20"))
     supplied = make.order_material(order=order, material=fabric, allowance="0.02")
     over = {"on": make.day("2026-11-20"), "lifted_on": make.day("2026-11-20"), "decided_by": boss}
     exclusions = [
@@ -1102,6 +1104,7 @@ def test_every_constraint_of_the_database_is_named_in_a_test():
 HOMES = {  # where each kind of trigger is tested
     r"(insert_insert|update_update|delete_delete|append_only)": "tests/test_history.py",
     r"(mark|a_working_days)_(insert|update|delete)": "tests/test_marks.py",
+    r"mark_plan_(insert|update|delete)": "tests/test_plan_outcomes.py",
     r"one_storey_(insert|update)": "tests/test_calendars.py",
     r"(cancelled_within_ordered|reversed_within_received)_(insert|update)": "here",
     r"returned_within_issued_(insert|update|delete)": "here",
@@ -1111,7 +1114,7 @@ HOMES = {  # where each kind of trigger is tested
     r"claim_is_kept": "tests/test_claims.py",
     r"evidence_is_kept": "tests/test_claim_evidence.py",
     r"exclusion_is_never_deleted": "tests/test_exclusions.py",
-    r"(baseline_is_frozen|an_approved_move_is_kept|a_stated_day_is_kept)": "tests/test_plans.py",
+    r"(baseline_is_frozen|an_approved_move_is_kept|a_move_needs_a_second_person|a_stated_day_is_kept)": "tests/test_plans.py",
     r"(not_back_dated|not_back_dated_later|begins_as_a_proposal|keeps_its_values)": "tests/test_four_eyes.py",
     r"(switched_off_by_two|not_deleted_while_on)": "tests/test_four_eyes.py",
     r"count_(insert|update|delete|truncate)": "tests/test_standings.py",

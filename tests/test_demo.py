@@ -210,7 +210,7 @@ class TestWhatIsOnTheScreen:
 
     def test_plans_that_slip_that_move_and_that_wait_for_the_factory(self):
         orders = PurchaseOrder.objects.filter(is_demo=True)
-        found = plans.slipping(orders, DAY)
+        found = plans.late_plans(DAY).courses(orders)
         assert 5 <= len(found) <= 60
         assert {each.slips_from.row.responsible for each in found.values()} == {"buyer", "factory"}
         assert Rebaseline.objects.filter(approved_at__isnull=False).exists()

@@ -59,12 +59,15 @@ from production.models import (
     MilestoneTemplate,
     OrderLine,
     OrderMaterial,
+    PastPlans,
+    PlanOutcome,
     Product,
     PurchaseOrder,
     Rebaseline,
     Site,
     ToJudge,
     Touched,
+    TouchedPlan,
     Written,
 )
 from tests import make
@@ -83,9 +86,12 @@ DERIVED = {
     DeliveryOutcome: "worked out from the facts, and rebuilt",
     LotOutcome: "worked out from the facts, and rebuilt",
     MaterialOutcome: "worked out from the facts, and rebuilt",
+    PastPlans: "counted from the plans and deliveries, anew each night",
+    PlanOutcome: "worked out from the plan, and again when that changes",
     FactoryDay: "summed from the outcomes, and rebuilt",
     Standing: "worked out from the published grade and its consequences",
     Touched: "marks for the worker, gone once they are worked off",
+    TouchedPlan: "marks for the worker, gone once they are worked off",
 }
 LOGS = {
     Evaluation: "each judgement is a row of its own, and a trigger refuses changes",

@@ -38,6 +38,7 @@ WORDLESS = {
     "Evaluation.sums", "Evaluation.measures", "Evaluation.gates", "Evaluation.flags", "Evaluation.evidence_on",
     "Evaluation.ungated_grade", "Evaluation.raw_grade", "Evaluation.digest", "Evaluation.code_version",
     "GradeConsequence.deposit_terms", "MilestoneTemplate.code", "MilestoneTemplate.title",  # of the seller
+    "PastPlans.compared",  # codes of milestones, and numbers
     "WorkingCalendar.country", "CalendarException.source",  # a country, a package
 }  # fmt: skip
 

@@ -1,14 +1,17 @@
 """The chance that an open order ends late: from comparable orders, and only where it held in the past."""
 
+import dataclasses
 import datetime
 import re
 from fractions import Fraction
 
 import pytest
+from django.utils import timezone
 
+from assessments import jobs
 from production import late_risk, rollups
 from production.forms.orders import today
-from production.models import Milestone
+from production.models import Milestone, PastPlans
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -177,6 +180,60 @@ def test_a_test_holds_only_with_skill_and_between_seventy_and_ninety_per_cent():
     assert not tested(Fraction(1, 100), Fraction(69, 100))
     assert not tested(Fraction(1, 100), Fraction(91, 100))
     assert not tested(None, None), "no data is no test that held"
+
+
+# What a night counted
+
+
+def test_what_the_night_counted_says_what_counting_anew_would_and_its_day_is_shown(client, factory):
+    mine = history(factory, foretold=True)
+    counted, tested = late_risk.risk_of(mine, today())
+    jobs.night(timezone.now())
+    kept, kept_test = late_risk.risk_of(mine, today())
+    assert kept == dataclasses.replace(counted, counted_on=today())
+    assert kept_test.may_be_said
+    assert (kept_test.chances, kept_test.days) == (tested.chances, tested.days)
+    assert kept_test.pinball.coverage == tested.pinball.coverage
+    assert abs(kept_test.brier.skill - tested.brier.skill) < Fraction(1, 10**11)
+    client.force_login(make.user("manager"))
+    assert "Counted on" not in text(client, mine), "of today"
+    PastPlans.objects.update(counted_on=ago(1))
+    page = text(client, mine)
+    assert f"{kept.over} of the last {kept.pool} comparable orders did not make up the missing 1 day." in page
+    assert "Counted on" in page
+
+
+def test_each_category_is_counted_once_a_day_and_a_quiet_ring_counts_none(factory):
+    ran(factory, ago(70))
+    ran(make.factory(category=make.category()), ago(70))
+    make.line(10, order=make.order())
+    rollups.rebuild()
+    now = timezone.now()
+    assert sum(name.startswith("past plans") for name in jobs.night(now)) == 2
+    assert set(PastPlans.objects.values_list("counted_on", flat=True)) == {today()}
+    assert jobs.night(now) == []
+    assert sum(name.startswith("past plans") for name in jobs.night(now + datetime.timedelta(days=1))) == 2
+
+
+def test_a_past_on_which_nothing_can_be_tested_is_kept_as_such(factory):
+    for n in range(20):
+        ran(factory, ago(70 + n))
+    mine = ran(factory, ago(-10), received=False)
+    rollups.rebuild()
+    past = late_risk.keep(factory.category_id, today())
+    assert (past.skill, past.chances) == (None, 0)
+    _found, tested = late_risk.risk_of(mine, today())
+    assert (tested.brier.skill, tested.pinball.coverage, tested.may_be_said) == (None, None, False)
+
+
+def test_with_what_a_night_counted_no_past_order_is_read(factory, django_assert_num_queries):
+    for n in range(20):
+        ran(factory, ago(70 + n))
+    mine = ran(factory, ago(-10), received=False)
+    rollups.rebuild()
+    late_risk.keep(factory.category_id, today())
+    with django_assert_num_queries(7):
+        assert late_risk.risk_of(mine, today())[0] is not None
 
 
 def test_month_ends_are_those_before_the_month_of_the_day():

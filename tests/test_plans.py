@@ -296,6 +296,25 @@ def test_a_plan_moves_only_once_a_manager_approves_what_we_caused_and_the_old_da
     assert "No move of this plan waits for approval." in text_after(client, "plan/move/decide/")
 
 
+def test_who_asked_for_a_move_does_not_approve_it_but_may_decline_it(client, planned):
+    manager = make.user("manager")
+    move = make.rebaseline(planned["received"], ahead(60), asked_by=manager)
+    client.force_login(manager)
+    assert "You asked for this move, so somebody else approves it." in text(client, PAGE + "plan/move/decide/")
+    assert "Your answer: You asked for it: somebody else approves it." in said(
+        client, "plan/move/decide/", answer="approve"
+    )
+    assert Milestone.objects.get(code="received").planned_on == ahead(50)
+    with pytest.raises(IntegrityError, match="somebody else does"), transaction.atomic():
+        Rebaseline.objects.filter(pk=move.pk).update(approved_at=make.moment(today()), approved_by=manager)
+    assert post(client, "plan/move/decide/", answer="decline") == 303
+    assert not Rebaseline.objects.exists()
+    make.rebaseline(planned["received"], ahead(60), asked_by=manager)
+    client.force_login(make.user("manager"))
+    assert post(client, "plan/move/decide/", answer="approve") == 303
+    assert Milestone.objects.get(code="received").planned_on == ahead(60)
+
+
 def test_a_move_that_is_declined_changes_nothing_and_stays_in_the_history(client, planned):
     move = make.rebaseline(planned["received"], ahead(60))
     client.force_login(make.user("manager"))

@@ -23,7 +23,7 @@ from assessments.demo.suppliers import FACTORIES
 from assessments.models import Evaluation, Policy, Watch
 from factories.models import CalendarException, Category, Contact, Factory, Membership, WorkingCalendar, WorkingDay
 from factories.public_holidays import last_known_year
-from production import rollups
+from production import plan_outcomes, rollups
 from production.models import (
     BillLine,
     BillOfMaterials,
@@ -43,6 +43,7 @@ from production.models import (
     MilestoneForecast,
     OrderLine,
     OrderMaterial,
+    PlanOutcome,
     Product,
     PurchaseOrder,
     Rebaseline,
@@ -59,7 +60,7 @@ FACTS = [
     Factory, WorkingDay, PurchaseOrder, OrderLine, OrderMaterial, Lot, Delivery, Inspection, MaterialMovement, Cancellation,
     DateRevision, Product, BillLine, Milestone, MilestoneForecast, Rebaseline,
 ]  # fmt: skip
-SUMS = [FactoryDay, LineOutcome, DeliveryOutcome, LotOutcome, MaterialOutcome]
+SUMS = [FactoryDay, LineOutcome, DeliveryOutcome, LotOutcome, MaterialOutcome, PlanOutcome]
 
 
 class AlreadyTaken(Exception):
@@ -80,6 +81,7 @@ def load(day: datetime.date, now: datetime.datetime, scale: int = 1) -> bool:
                 Loader(company).run()
             analyze(*FACTS)
             rollups.rebuild_all()
+            plan_outcomes.rebuild()
             analyze(*SUMS)
         if company or not Evaluation.objects.filter(factory__in=demo).exists():
             judge.judge(day, now)

@@ -12,7 +12,7 @@ from assessments.demo.load import STRICTER_FOR_TOYS
 from assessments.models import Action, Breach, Claim, ClaimEvidence, Evaluation, JobSlot, LiveBreaches, Policy, Watch
 from factories.models import CalendarException, Contact, Factory, Membership, WorkingCalendar, WorkingDay
 from notifications.models import Message
-from production import rollups
+from production import plan_outcomes, rollups
 from production.models import (
     Cancellation,
     DateRevision,
@@ -98,6 +98,7 @@ def remove() -> dict[str, int]:
         JobSlot.objects.filter(job=JOB).delete()
         transaction.on_commit(partial(_delete_files, files))
     rollups.rebuild()
+    plan_outcomes.rebuild()
     for model in (ToJudge, Written, LiveBreaches):
         model.objects.exclude(factory_id__in=Factory.objects.values("pk")).delete()
     return removed

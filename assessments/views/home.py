@@ -233,12 +233,13 @@ def unreconciled(user: User) -> int:
 
 def slipping(user: User) -> dict[str, Any]:
     """Orders whose plan heads for an end later than planned, the worst first: how many, and the first of them."""
-    found = plans.slipping(PurchaseOrder.objects.visible_to(user), today())
-    first = list(found)[:SLIPPING]
-    orders = PurchaseOrder.objects.select_related("factory").in_bulk(first)
+    visible = PurchaseOrder.objects.visible_to(user)
+    late = plans.late_plans(today())
+    found = late.courses(visible, SLIPPING)
+    orders = PurchaseOrder.objects.select_related("factory").in_bulk(list(found))
     return {
-        "rows": [plan_words.slipping_row(orders[order], found[order]) for order in first],
-        "count": len(found),
+        "rows": [plan_words.slipping_row(orders[order], course) for order, course in found.items()],
+        "count": late.of(visible).count(),
         "url": url_or_none("order_list", state="at-risk"),
     }
 

@@ -201,10 +201,17 @@ class DecideForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.order, self.user = order, user
 
+    def waiting(self):
+        return Rebaseline.objects.filter(milestone__order=self.order, approved_at=None).select_related("milestone")
+
+    def clean_answer(self):
+        answer = self.cleaned_data["answer"]
+        if answer == self.APPROVE and self.waiting().filter(asked_by=self.user).exists():
+            raise forms.ValidationError(_("You asked for it: somebody else approves it."))
+        return answer
+
     def save(self):
-        waiting = list(
-            Rebaseline.objects.filter(milestone__order=self.order, approved_at=None).select_related("milestone")
-        )
+        waiting = list(self.waiting())
         if self.cleaned_data["answer"] == self.DECLINE:
             Rebaseline.objects.filter(pk__in=[each.pk for each in waiting]).delete()
             return

@@ -23,6 +23,7 @@ from production.models.orders import (
     Party,
     PurchaseOrder,
 )
+from production.models.plan_outcomes import PastPlans, PlanOutcome, TouchedPlan
 from production.models.products import BillLine, BillOfMaterials, Material, Product, Site
 from production.models.rollups import (
     SUM_FIELDS,
@@ -68,12 +69,15 @@ __all__ = [
     "OrderMaterial",
     "Outcome",
     "Party",
+    "PastPlans",
+    "PlanOutcome",
     "Product",
     "PurchaseOrder",
     "Rebaseline",
     "Site",
     "ToJudge",
     "Touched",
+    "TouchedPlan",
     "Written",
     "day_at",
 ]

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 
 from accounts.history import tracked
 from factories.models import Category, Factory
+from production.marks import plan_marks
 from production.models.orders import OfFactory, Party, PurchaseOrder, within_calendar
 
 BUYER, FACTORY = "buyer", "factory"
@@ -118,6 +119,7 @@ class Milestone(models.Model):
         ]
         indexes = [models.Index(fields=["order", "planned_on"])]
         triggers = [
+            *plan_marks("SELECT DISTINCT order_id FROM {changed}"),
             pgtrigger.Trigger(
                 name="baseline_is_frozen",
                 when=pgtrigger.Before,
@@ -162,6 +164,9 @@ class MilestoneForecast(models.Model):
             ),
         ]
         triggers = [
+            *plan_marks(
+                "SELECT DISTINCT order_id FROM production_milestone WHERE id IN (SELECT milestone_id FROM {changed})"
+            ),
             pgtrigger.Trigger(
                 name="a_stated_day_is_kept",
                 when=pgtrigger.After,
@@ -218,6 +223,16 @@ class Rebaseline(models.Model):
             ),
         ]
         triggers = [
+            pgtrigger.Trigger(
+                name="a_move_needs_a_second_person",
+                when=pgtrigger.Before,
+                operation=pgtrigger.UpdateOf("approved_at", "approved_by_id"),
+                condition=pgtrigger.Q(old__approved_at__isnull=True, new__approved_by=pgtrigger.F("new__asked_by")),
+                func=pgtrigger.Func(
+                    "RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = 'a_move_needs_a_second_person', "
+                    "MESSAGE = 'Who asked for a move does not approve it: somebody else does.';"
+                ),
+            ),
             pgtrigger.Trigger(
                 name="an_approved_move_is_kept",
                 when=pgtrigger.Before,

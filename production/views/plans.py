@@ -245,7 +245,9 @@ def plan_move_decide(request, factory, number):
         title=_("Decide about the move of the plan"),
         button=_("Save answer"),
         facts=[*moved, (_("What we changed"), waiting[0].reason), (_("Asked by"), waiting[0].asked_by or "–")],
-        told=_("Approved, the new days are what each milestone is compared with. The old days are kept."),
+        told=_("You asked for this move, so somebody else approves it. You may decline it.")
+        if any(each.asked_by_id == request.user.pk for each in waiting)
+        else _("Approved, the new days are what each milestone is compared with. The old days are kept."),
         done=lambda form: (
             _("The plan is moved.") if form.cleaned_data["answer"] == DecideForm.APPROVE else _("The move is declined.")
         ),
