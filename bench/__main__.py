@@ -17,7 +17,7 @@ django.setup()
 
 from django.conf import settings  # noqa: E402
 
-from bench import figures, growth, pages, tables, workers, world  # noqa: E402
+from bench import figures, growth, pages, plans, tables, workers, world  # noqa: E402
 
 
 def main() -> None:
@@ -30,6 +30,9 @@ def main() -> None:
     )
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--pages", action="store_true", help="only the pages, against a bare page")
+    kind.add_argument(
+        "--plans", action="store_true", help="pages that follow plans; with --lines 200000 in some minutes"
+    )
     kind.add_argument("--workers", action="store_true", help="one change set worked off by one and by two workers")
     kind.add_argument(
         "--compare", nargs="+", metavar="SIZE", help="sellers of several sizes in turns: 1M, 15y (5M lines), 200k/5y"
@@ -50,6 +53,9 @@ def main() -> None:
     elif options.workers:
         measured = workers.measure(size, options.changes, options.repeats, options.again)
         finish("workers", measured, workers.table)
+    elif options.plans:
+        plans.build(size)
+        finish("plans", plans.measure(size), plans.table)
     elif options.pages:
         if not options.again:
             figures.build_judged(size)

@@ -116,8 +116,13 @@ def build(size: world.Size) -> None:
 def build_judged(size: world.Size) -> None:
     """The world with its sums, 36 judged months, and one night."""
     build(size)
-    print(f"Judging {MONTHS} months", flush=True)
-    evaluations.evaluate_months(month_ends(size.today))
+    judge(size)
+
+
+def judge(size: world.Size, months: int = MONTHS) -> None:
+    """So many months, the latest last, and one night."""
+    print(f"Judging {months} months", flush=True)
+    evaluations.evaluate_months(month_ends(size.today)[-months:])
     run("TRUNCATE production_tojudge")
     jobs.night(after_midnight(size.today) - datetime.timedelta(days=1))
     run("VACUUM (ANALYZE)")

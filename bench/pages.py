@@ -27,6 +27,7 @@ from production import drawn_pages, filters
 
 SECONDS, CONNECTIONS, WORKERS = 5, 4, 2
 BARE = "bare page"
+BENCH = "bench@example.com"  # the manager who reads them
 
 
 def addresses() -> dict[str, str]:
@@ -41,7 +42,7 @@ def addresses() -> dict[str, str]:
 
 
 def signed_in() -> Client:
-    user, _ = User.objects.get_or_create(email="bench@example.com", defaults={"role": User.Role.MANAGER})
+    user, _ = User.objects.get_or_create(email=BENCH, defaults={"role": User.Role.MANAGER})
     client = Client(headers={"host": "localhost"})
     client.force_login(user)
     return client
