@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, Exists, F, IntegerField, Max, OuterRef, Subquery, Value
-from django.db.models.functions import Coalesce, TruncDate
+from django.db.models import Count, Exists, F, IntegerField, Max, OuterRef, Subquery
+from django.db.models.functions import TruncDate
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
@@ -282,15 +282,6 @@ def my_deliveries(user: User) -> list[Delivery]:
 def data_gaps(user: User) -> list[dict[str, Any]]:
     """Sites with open lines that are due, where nothing was logged for two working days or more."""
     now = today()
-    due = (
-        LineOutcome.objects.visible_to(user)
-        .filter(is_open=True, due_on__lte=now, line__site=OuterRef("pk"))
-        .exclude(state=LineOutcome.State.EXCLUDED)
-        .order_by()
-        .values("line__site")
-        .annotate(n=Count("pk"))
-        .values("n")
-    )
     last = (
         Delivery.objects.filter(site=OuterRef("pk"))
         .order_by("-recorded_at")
@@ -304,19 +295,24 @@ def data_gaps(user: User) -> list[dict[str, Any]]:
         .annotate(n=Count("pk"))
         .values("n")
     )
-    sites = (
-        Site.objects.annotate(waiting=Coalesce(Subquery(due, IntegerField()), Value(0)), logged_on=Subquery(last))
-        .filter(waiting__gt=0)
-        .annotate(quiet=Subquery(open_days, IntegerField()))
-        .order_by("name")
-    )
-    gaps = []
-    for site in sites:
-        quiet = (site.quiet or 0) if site.calendar_id else weekdays_between(site.logged_on, now)
-        if site.logged_on is None or quiet >= GAP_DAYS:
-            url = url_or_none("line_list", state="due", site=site.code)
-            gaps.append({"site": site.name, "waiting": site.waiting, "quiet": quiet, "url": url})
-    return gaps
+    quiet = {}
+    sites = Site.objects.annotate(logged_on=Subquery(last))
+    for site in sites.annotate(quiet=Subquery(open_days, IntegerField())).order_by("name"):
+        days = (site.quiet or 0) if site.calendar_id else weekdays_between(site.logged_on, now)
+        if site.logged_on is None or days >= GAP_DAYS:
+            quiet[site] = days
+    waiting = LineOutcome.objects.visible_to(user).filter(is_open=True, due_on__lte=now, line__site__in=quiet)
+    counts = dict(waiting.values_list("line__site").annotate(n=Count("pk")).order_by()) if quiet else {}
+    return [
+        {
+            "site": site.name,
+            "waiting": counts[site.pk],
+            "quiet": days,
+            "url": url_or_none("line_list", state="due", site=site.code),
+        }
+        for site, days in quiet.items()
+        if site.pk in counts
+    ]
 
 
 def weekdays_between(first: datetime.date | None, last: datetime.date) -> int:

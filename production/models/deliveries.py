@@ -88,7 +88,7 @@ class Delivery(models.Model):
 
     factory = models.ForeignKey(Factory, models.PROTECT, related_name="deliveries")
     line = models.ForeignKey(OrderLine, models.CASCADE, related_name="deliveries")
-    site = models.ForeignKey(Site, models.PROTECT, related_name="deliveries")
+    site = models.ForeignKey(Site, models.PROTECT, related_name="deliveries", db_index=False)
     lot = models.ForeignKey(Lot, models.SET_NULL, null=True, blank=True, related_name="deliveries")
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.RECEIPT)
     reverses = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="reversals")
@@ -136,6 +136,7 @@ class Delivery(models.Model):
         indexes = [
             models.Index(fields=["factory", "received_on"]),
             models.Index(fields=["received_on", "id"]),
+            models.Index(fields=["site", "recorded_at"]),  # when a site logged last
         ]
         triggers = [*marks(line="line_id", lot="lot_id"), *REVERSED_WITHIN_RECEIVED]
 
