@@ -50,17 +50,20 @@ def explain(now: Evaluation) -> Explained | None:
     """What moved the score since the evaluation before; None for the first one.
 
     A revision is held against the revision before it. A month or a night is held against the one before as it stood at
-    first, a month as it was published; a live day against the newest of the day before.
+    first, a month as it was published; a live day against the newest of a day before it, be it live or of a night.
     """
-    same = Evaluation.objects.filter(factory=now.factory_id, category=now.category_id, kind=now.kind)
-    same = same.select_related("policy__factory", "policy__category", "category")
+    every = Evaluation.objects.filter(factory=now.factory_id, category=now.category_id)
+    every = every.select_related("policy__factory", "policy__category", "category")
+    same = every.filter(kind=now.kind)
     newest: Evaluation | None
     if now.revision > 1:
         before = newest = same.filter(as_of=now.as_of, revision__lt=now.revision).order_by("-revision").first()
     else:
-        newest = same.filter(as_of__lt=now.as_of).order_by("-as_of", "-revision").first()
+        live = now.kind == Evaluation.Kind.LIVE
+        earlier = every.exclude(kind=Evaluation.Kind.MONTH) if live else same
+        newest = earlier.filter(as_of__lt=now.as_of).order_by("-as_of", "-computed_at", "-revision").first()
         before = newest
-        if newest and newest.revision > 1 and now.kind != Evaluation.Kind.LIVE:
+        if newest and newest.revision > 1 and not live:
             before = same.get(as_of=newest.as_of, revision=1)
     if before is None or newest is None:
         return None

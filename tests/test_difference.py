@@ -285,3 +285,20 @@ def test_the_page_of_a_live_day_compares_with_the_newest_of_the_day_before(clien
     client.force_login(make.user("manager"))
     response = client.get(Evaluation.objects.filter(kind="live").latest("as_of").get_absolute_url())
     assert "Other days" in text(response)
+
+
+@pytest.mark.django_db
+def test_the_first_live_day_compares_with_the_newest_night_before_it(client):
+    factory = factory_over_months()
+    rollups.rebuild()
+    now = timezone.now()
+    for days in (9, 2):
+        evaluations.evaluate_night(now.date() - datetime.timedelta(days=days), [factory.pk])
+    evaluations.evaluate_live(now, [factory.pk])
+    found = Evaluation.objects.get(kind="live", category=None)
+    before = moves.explain(found).before
+    assert (before.kind, before.as_of) == ("night", now.date() - datetime.timedelta(days=2))
+    client.force_login(make.user("manager"))
+    page = client.get(found.get_absolute_url())
+    assert "There is no earlier evaluation" not in text(page)
+    assert f'href="{before.get_absolute_url()}?revision=1&amp;kind=night"' in page.content.decode()
