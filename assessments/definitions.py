@@ -18,7 +18,7 @@ def rule(name: str) -> str:
     """How the rate is counted, in words."""
     return {
         "defect": _("defective units ÷ units inspected; critical and major defects, first inspection of each lot"),
-        "otif": _("lines complete on their limit day ÷ lines whose limit day has passed"),
+        "otif": _("lines complete by the end of their limit day ÷ lines whose limit day has passed"),
         "loss": _("value of material lost ÷ value of material used, over closed orders"),
     }[name]
 

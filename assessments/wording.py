@@ -262,13 +262,17 @@ def proof(name: str, measure: Stored | None, alpha: Decimal | None = None) -> st
     }
     if name == "otif":
         found = (
-            _("%(bad)s late of %(total)s is more than the %(allowed)s that the floor of %(limit)s leaves, and proven:")
+            _(
+                "%(bad)s of %(total)s not on time in full is more than the %(allowed)s that the floor of %(limit)s leaves, "
+                "and proven:"
+            )
             if proven
             else _(
-                "%(bad)s late of %(total)s is more than the %(allowed)s that the floor of %(limit)s leaves, not proven:"
+                "%(bad)s of %(total)s not on time in full is more than the %(allowed)s that the floor of %(limit)s leaves, "
+                "not proven:"
             )
         )
-        odds = _("a factory exactly at %(limit)s would have %(bad)s or more late in %(chance)s of such periods.")
+        odds = _("a factory exactly at %(limit)s would have %(bad)s or more such lines in %(chance)s of such periods.")
     else:
         found = (
             _("%(bad)s of %(total)s is above the %(limit)s ceiling, and proven:")

@@ -203,7 +203,7 @@ def test_the_scorecard_says_in_one_sentence_what_is_wrong(client, sign_in, late)
     sign_in("manager")
     page = text(client.get("/factories/VN-014/"))
     assert "On time in full 58.33% (7 of 12 lines), floor 90%: proven below." in page
-    assert "5 late lines" in page
+    assert "5 lines not on time in full" in page
     assert "8 of 320 units" in page
 
 
@@ -232,7 +232,7 @@ def test_the_explanation_adds_up_to_the_score_by_hand(client, sign_in, late):
     adds = [m["adds"] for m in page.context["measures"] if m["adds"] != "–"]
     assert f"{sum(float(part) for part in adds):.2f}" == f"{evaluation.score:.2f}"
     assert f"How {evaluation.score} was worked out" in text(page)
-    assert "a factory exactly at 90% would have 5 or more late in 0.4% of such periods" in text(page)
+    assert "a factory exactly at 90% would have 5 or more such lines in 0.4% of such periods" in text(page)
     assert f'href="/policies/{evaluation.policy_id}/"' in page.content.decode()
 
 

@@ -89,7 +89,7 @@ def test_the_page_shows_value_limit_rows_and_what_happened(client, person, breac
     person("manager")
     page = client.get(f"/breaches/{breach.code}/")
     assert "On time in full 50.00%, floor 90%" in text(page)
-    assert "6 late of 12 is more than the 10% that the floor of 90% leaves, and proven" in text(page)
+    assert "6 of 12 not on time in full is more than the 10% that the floor of 90% leaves, and proven" in text(page)
     assert "Opened" in text(page)
     rows_url = page.context["rows_url"]
     assert rows_url.endswith("/otif/?counted=late")

@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
@@ -335,7 +336,8 @@ def otif(user: User) -> dict[str, Any] | None:
             date_format(m.first, "M"),
             m.rate,
             few=m is months[-1],
-            note=_("%(good)s of %(total)s lines") % {"good": count(m.good), "total": count(m.total)},
+            note=ngettext("%(good)s of %(total)s line", "%(good)s of %(total)s lines", m.total)
+            % {"good": count(m.good), "total": count(m.total)},
         )
         for m in months
     ]

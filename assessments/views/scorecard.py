@@ -159,13 +159,13 @@ def stat(name: str, shown: Evaluation, money: bool, arrow: str = "") -> dict[str
 
 
 def late(shown: Evaluation) -> dict[str, str] | None:
-    """The late lines as a link for the lead sentence."""
+    """The lines that were late or short as a link for the lead sentence."""
     bad = int((shown.measures.get("otif") or {}).get("bad") or 0)
     if not bad:
         return None
     return {
         "url": wording.score_url(shown, "otif", counted="late"),
-        "text": ngettext("%(n)s late line", "%(n)s late lines", bad) % {"n": count(bad)},
+        "text": ngettext("%(n)s line not on time in full", "%(n)s lines not on time in full", bad) % {"n": count(bad)},
     }
 
 
