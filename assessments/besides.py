@@ -63,20 +63,29 @@ class Delays:
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
-    """One order that was not on time and in full: `hits` of its `lines` were."""
+class Order:
+    """One order: `hits` of its `lines` were on time and in full; it is whole when all of them were."""
 
+    pk: int
     number: str
     hits: int
     lines: int
+    is_whole: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """The orders whose last limit day lies in a window, and those of them that missed, latest first (OTD-16)."""
+    """The orders whose last limit day lies in a window, latest first (OTD-16)."""
 
-    total: int
-    missed: list[Missed]
+    every: list[Order]
+
+    @property
+    def total(self) -> int:
+        return len(self.every)
+
+    @property
+    def missed(self) -> list[Order]:
+        return [each for each in self.every if not each.is_whole]
 
     @property
     def whole(self) -> int:
@@ -181,16 +190,20 @@ def orders(lines: Rows, due: tuple[date, date]) -> Orders:
     by_order: dict[int, list[Any]] = defaultdict(list)
     for row in lines:
         by_order[row.order_id].append(row)
-    total, missed = 0, []
-    for rows in by_order.values():
+    counted = []
+    for order_id, rows in by_order.items():
         found = measures.order_outcome(outcome(row, due[1]) for row in rows)
         if found.order_otif is None or found.attributed_on is None or not due[0] <= found.attributed_on <= due[1]:
             continue
-        total += 1
-        if not found.order_otif:
-            missed.append((found.attributed_on, Missed(rows[0].number, found.line_otif, found.lines)))
-    missed.sort(key=lambda each: (each[0], each[1].number), reverse=True)
-    return Orders(total, [each for _on, each in missed])
+        order = Order(order_id, rows[0].number, found.line_otif, found.lines, found.order_otif)
+        counted.append((found.attributed_on, order))
+    counted.sort(key=lambda each: (each[0], each[1].number), reverse=True)
+    return Orders([each for _on, each in counted])
+
+
+def orders_of(evaluation: Evaluation) -> Orders:
+    """The orders alone, from the facts as they are today. One statement."""
+    return orders(_lines(evaluation), evidence.window(evaluation, "otif"))
 
 
 def defects(lots: Rows) -> Defects:

@@ -38,7 +38,8 @@ PARTS = {
     },
     "defect": {
         "defective": Q(critical__gt=0) | Q(major__gt=0), "clean": Q(critical=0, major=0),
-        "rejected": Q(is_accepted=False), "critical": Q(critical__gt=0),
+        "rejected": Q(is_accepted=False), "critical": Q(critical__gt=0), "minor": Q(minor__gt=0),
+        "census": Q(is_census=True),
     },
     "loss": {"charged": Q(excess__gt=0), "within": Q(excess__lte=0), "lost": Q(value_loss__gt=0)},
 }  # fmt: skip

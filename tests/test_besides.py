@@ -256,3 +256,21 @@ def test_few_rows_and_many_are_three_statements(factory, orders):
         with CaptureQueriesContext(connection) as found:
             besides.besides(evaluation)
         assert len(found) == 3
+
+
+def test_a_short_line_is_not_called_late_and_one_line_is_a_line(client, factory):
+    """One line came short and was closed on time, one came late: two were not on time in full, one ended late."""
+    order = make.order(factory=factory, confirmed_on=ago(60))
+    short = make.line(100, order=order, committed_on=ago(20), closed_short_on=ago(20))
+    make.delivery(10, line=short, received_on=ago(25))
+    make.delivery(100, line=make.line(100, order=order, committed_on=ago(20)), received_on=ago(10))
+    for _ in range(3):
+        make.delivery(100, line=make.line(100, order=order, committed_on=ago(20)), received_on=ago(22))
+    alone = make.order(factory=factory, number="PO-ALONE", confirmed_on=ago(60))
+    make.delivery(100, line=make.line(100, order=alone, committed_on=ago(20)), received_on=ago(12))
+    response = page(client, judge(factory))
+    markup = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+    assert "lines complete by the end of their limit day ÷ lines whose limit day has passed" in markup
+    assert "3 of 6 not on time in full is more than the 10% that the floor of 90% leaves" in markup
+    assert " late of " not in markup
+    assert re.search(r"PO-ALONE\s+0 of 1 line ", markup)

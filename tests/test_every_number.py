@@ -227,6 +227,32 @@ def wrong(reader, evaluation, page, measures=wording.MEASURES):
     return found
 
 
+def besides(reader, markup, take=Reader.file):
+    """Follows every count and every number of days of the section beside a score. {address: text}"""
+    section = markup.split('id="besides">')[1].split("</section>")[0]
+    for label, value in re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", section, re.DOTALL):
+        assert links(value) or not re.search(r"\d", text(value)) or "fewer than" in value, (label, value)
+    followed = {}
+    for url, shown in links(section):
+        if not ROWS.match(url) or "counted" not in asked(url):
+            continue
+        followed[url] = shown
+        rows, part = take(reader, url), asked(url)["counted"]
+        if number := re.fullmatch(r"(?:See all )?([\d,]+)(?: (?:line|order|lot|unit)s?)?", shown):
+            assert number[1] == count(total(rows, "minor") if part == "minor" else len(rows)), (url, shown)
+        elif part == "ran" and shown.startswith("not reached"):
+            assert rows
+        elif days := re.fullmatch(r"([−\d,.]+) days?", shown):
+            lasted = [Decimal(row["took" if "took" in row else "days_late"]) for row in rows]
+            lasted += [Decimal(row["took"]) - Decimal(row["agreed"]) for row in rows if part == "agreed"]
+            told = {*lasted, sum(lasted), (sum(lasted) / len(lasted)).quantize(Decimal("0.1"), "ROUND_HALF_UP")}
+            assert Decimal(days[1].replace(",", "").replace("−", "-")) in told, (url, shown)
+        else:
+            assert part == "orders", (url, shown)
+            assert shown == rate(sum(row["whole"] == "whole" for row in rows), len(rows)), (url, shown)
+    return followed
+
+
 def whole():
     evaluations = Evaluation.objects.whole().filter(factory__is_demo=True)
     return evaluations.select_related("factory", "policy")
@@ -261,6 +287,11 @@ def walk(reader, evaluation, take=Reader.file):
             followed[what, url] = shown
             if sums(reader, url, asked(url).get("currency", currency), take)[what] != shown:
                 assert CHANGED in reader.page(url), (url, what, shown)
+    if take == Reader.rows:
+        drawn = (
+            r'<table class="table">.*?</table>'  # one address per day of the drawing: followed for the newest scores
+        )
+        besides(reader, re.sub(drawn, "", page.markup, flags=re.DOTALL), take)
     return followed
 
 
@@ -294,6 +325,37 @@ def test_the_numbers_besides_a_score_open_exactly_their_rows(manager):
                     assert said == shown.removesuffix("s").removesuffix(" line"), (evaluation, label)
                     told[text(label)] += 1
     assert told.keys() == kinds.keys()
+
+
+def test_every_count_besides_a_score_opens_exactly_so_many_rows(manager):
+    """Those of the drawing, too; each as the file has them, and as the page says how many they are."""
+    parts = Counter()
+    for evaluation in newest("live"):
+        for url, shown in besides(manager, manager.page(address(evaluation))).items():
+            parts[asked(url)["counted"]] += 1
+            said = re.search(r'aria-current="page">[^<]*<span class="count">(\d+)<', manager.page(url))
+            assert int(said[1]) == len(manager.file(url)), (url, shown)
+    assert parts.keys() == {
+        "completed", "running", "ran", "agreed", "overran", "missed", "open", "ended", "orders", "whole", "not-whole", "minor",
+        "census", "above",
+    }  # fmt: skip
+
+
+def test_the_orders_of_a_loss_are_said_beside_their_materials(manager):
+    """A row is one material of one order, and the page of a score names the orders."""
+    several = 0
+    for evaluation in newest("live"):
+        url, words = next(
+            (link for link in links(ScorePage(evaluation, manager.page(address(evaluation))).sections["loss"])
+             if link[1].startswith("See the ")), ("", ""),
+        )  # fmt: skip
+        if url:
+            orders, rows = re.search(r"\d+", words)[0], manager.file(url)
+            assert len({row["row"].split(" · ")[0] for row in rows}) == int(orders)
+            said = re.search(r"(\d+) orders?, (\d+) materials?\.", text(manager.page(url)))
+            assert said.groups() == (orders, str(len(rows)))
+            several += len(rows) > int(orders)
+    assert several > 3
 
 
 def test_every_number_of_a_night_opens_its_rows_or_says_that_they_have_changed(manager):

@@ -31,47 +31,55 @@ def shown(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "days": " – ".join(day(end) for end in evidence.window(evaluation, "defect")),
         "blocks": [
-            cycles(found),
+            cycles(found, to_rows),
             delays(found, to_rows),
-            orders(found, evaluation.factory),
+            orders(found, evaluation.factory, to_rows),
             defects(found, to_rows),
-            censuses(found, evaluation),
+            censuses(found, evaluation, to_rows),
         ],
     }
 
 
-def rows(evaluation: Evaluation, text: object, measure: str, part: str = "") -> SafeString:
-    url = wording.score_url(evaluation, measure, **({"counted": part} if part else {}))
+def rows(evaluation: Evaluation, text: object, measure: str, part: str = "", **query: object) -> SafeString:
+    url = wording.score_url(evaluation, measure, **({"counted": part} if part else {}), **query)
     return format_html('<a href="{}">{}</a>', url, text)
 
 
-def cycles(found: Besides) -> Block:
+def cycles(found: Besides, to_rows: Rows) -> Block:
     """How long lines took from the confirmation of their order (OTD-17), and with the open ones counted in (OTD-18)."""
     cycle = found.cycles
-    facts = [(_("Lines completed"), count(cycle.completed))]
-    notes = []
+
+    def done(value: int | Fraction | None) -> SafeString:
+        return to_rows(in_days(value), "otif", "completed")
+
+    facts: list[tuple[str, Any]] = [(_("Lines completed"), to_rows(count(cycle.completed), "otif", "completed"))]
+    notes: list[Any] = []
     if cycle.completed:
         facts += [
-            (_("Half of them within"), in_days(cycle.took.p50)),
-            (_("80% of them within"), in_days(cycle.took.p80)),
-            (_("90% of them within"), in_days(cycle.took.p90)),
-            (_("Mean"), in_days(cycle.took.mean)),
-            (_("Longest"), in_days(cycle.took.max)),
+            (_("Half of them within"), done(cycle.took.p50)),
+            (_("80% of them within"), done(cycle.took.p80)),
+            (_("90% of them within"), done(cycle.took.p90)),
+            (_("Mean"), done(cycle.took.mean)),
+            (_("Longest"), done(cycle.took.max)),
         ]
     if cycle.completed and cycle.waiting:
         late = _("not reached: too many are still open") if cycle.median is None else in_days(cycle.median)
-        facts.append((_("Half of all, with the open ones, within"), late))
+        facts.append((_("Half of all, with the open ones, within"), to_rows(late, "otif", "ran")))
     if cycle.waiting:
         words = ngettext(
-            "%(n)s line was open at the end of these days. It is counted as still running: it takes longer than its age.",
-            "%(n)s lines were open at the end of these days. They are counted as still running: each takes longer than its age.",
+            "{n} line was open at the end of these days. It is counted as still running: it takes longer than its age.",
+            "{n} lines were open at the end of these days. They are counted as still running: each takes longer than its age.",
             cycle.waiting,
         )
-        notes.append(words % {"n": count(cycle.waiting)})
+        notes.append(format_html(words, n=to_rows(count(cycle.waiting), "otif", "running")))
     if cycle.agreed:
-        over = lines_of(cycle.overran, cycle.agreed)
-        facts.append((_("Longer than the agreed cycle"), over))
-        facts.append((_("Difference to it, half within"), in_days(cycle.beyond.p50, signed)))
+        over = part_of(
+            ngettext("{n} of {all} line", "{n} of {all} lines", cycle.agreed),
+            to_rows(count(cycle.overran), "otif", "overran"),
+            to_rows(count(cycle.agreed), "otif", "agreed"),
+        )
+        beyond = to_rows(in_days(cycle.beyond.p50, signed), "otif", "agreed")
+        facts += [(_("Longer than the agreed cycle"), over), (_("Difference to it, half within"), beyond)]
     elif cycle.completed:
         notes.append(_("No cycle was agreed for these orders."))
     title = _("Production cycle, from confirmation to completion")
@@ -91,28 +99,40 @@ def delays(found: Besides, to_rows: Rows) -> Block:
     if sums.late_closed:
         facts += [
             (_("Ended late"), to_rows(lines(sums.late_closed), "otif", "missed")),
-            (_("Their days late, together"), in_days(sums.days_late_closed)),
-            (_("Half of them within"), in_days(delay.median)),
+            (_("Their days late, together"), to_rows(in_days(sums.days_late_closed), "otif", "missed")),
+            (_("Half of them within"), to_rows(in_days(delay.median), "otif", "missed")),
         ]
     if delay.waiting.open_count:
         facts += [
             (_("Still open"), to_rows(lines(delay.waiting.open_count), "otif", "open")),
-            (_("Their days late so far, together"), in_days(delay.waiting.total_days_late)),
+            (_("Their days late so far, together"), to_rows(in_days(delay.waiting.total_days_late), "otif", "open")),
         ]
     if sums.lines:
-        facts.append((_("Days late, mean of all lines due"), in_days(delay.delivery.avg_days_late_all)))
+        mean = to_rows(in_days(delay.delivery.avg_days_late_all), "otif")
+        facts.append((_("Days late, mean of all lines due"), mean))
     title = _("Delays of the lines due")
-    return {"name": "delay", "title": title, "empty": not sums.lines, "facts": facts, "notes": [], **drawing(found)}
+    return {
+        "name": "delay",
+        "title": title,
+        "empty": not sums.lines,
+        "facts": facts,
+        "notes": [],
+        **drawing(found, to_rows),
+    }
 
 
-def drawing(found: Besides) -> dict[str, Any]:
+def drawing(found: Besides, to_rows: Rows) -> dict[str, Any]:
     """The lines by days after their last on-time day, drawn and as a table."""
     ended = found.delays.ended
     if not ended:
         return {}
     late = sum(n for days, n in ended.items() if days > 0)
     title = _("Lines by days after their last on-time day")
-    said = _("%(late)s of %(all)s lines ended after their last on-time day or are still open after it.")
+    said = ngettext(
+        "%(late)s of %(all)s line ended after its last on-time day or is still open after it.",
+        "%(late)s of %(all)s lines ended after their last on-time day or are still open after it.",
+        ended.total(),
+    )
     return {
         "chart": charts.histogram(
             ended,
@@ -121,26 +141,31 @@ def drawing(found: Besides) -> dict[str, Any]:
         ),
         "chart_title": title,
         "head": [_("Days after the last on-time day"), _("Lines")],
-        "rows": [[signed(days), count(n)] for days, n in sorted(ended.items())],
+        "rows": [[signed(days), to_rows(count(n), "otif", "ended", after=days)] for days, n in sorted(ended.items())],
     }
 
 
-def orders(found: Besides, factory: Factory) -> Block:
+def orders(found: Besides, factory: Factory, to_rows: Rows) -> Block:
     """How many orders were on time and in full with every line (OTD-16), and which were not."""
     every = found.orders
-    values = {"n": count(every.whole), "all": count(every.total)}
-    words = ngettext("%(n)s of %(all)s order", "%(n)s of %(all)s orders", every.total) % values
+    words = part_of(
+        ngettext("{n} of {all} order", "{n} of {all} orders", every.total),
+        to_rows(count(every.whole), "otif", "whole"),
+        to_rows(count(every.total), "otif", "orders"),
+    )
+    share = percent(exact(Fraction(every.whole, every.total)) if every.total else None)
     facts = [
         (_("Every line on time and in full"), words),
-        (_("Share of orders"), percent(exact(Fraction(every.whole, every.total)) if every.total else None)),
+        (_("Share of orders"), to_rows(share, "otif", "orders")),
     ]
+    missed = every.missed
     named = [
         (
             PurchaseOrder(factory=factory, number=order.number).get_absolute_url(),
             order.number,
             lines_of(order.hits, order.lines),
         )
-        for order in every.missed[:MOST_NAMED]
+        for order in missed[:MOST_NAMED]
     ]
     return {
         "name": "orders",
@@ -148,7 +173,12 @@ def orders(found: Besides, factory: Factory) -> Block:
         "empty": not every.total,
         "facts": facts,
         "notes": [_("An order counts on the last limit day of its lines.")] if every.total else [],
-        **listed(_("Not whole, with the lines that were on time and in full"), named, len(every.missed)),
+        **listed(
+            _("Not whole, with the lines that were on time and in full"),
+            named,
+            len(missed),
+            partial(to_rows, measure="otif", part="not-whole"),
+        ),
     }
 
 
@@ -158,14 +188,14 @@ def defects(found: Besides, to_rows: Rows) -> Block:
     facts: list[tuple[str, Any]] = []
     notes = []
     if seen.units:
-        minor = ngettext("%(n)s unit", "%(n)s units", seen.minor)
+        minor = ngettext("%(n)s unit", "%(n)s units", seen.minor) % {"n": count(seen.minor)}
         facts = [
             (_("All classes, minor ones too"), to_rows(rate(seen.rates.rate_all_classes), "defect")),
-            (_("With minor defects only"), minor % {"n": count(seen.minor)}),
+            (_("With minor defects only"), to_rows(minor, "defect", "minor")),
             (_("Every unit weighs the same"), to_rows(rate(weighted.unit_weighted), "defect")),
             (_("Every lot weighs the same"), to_rows(rate(weighted.lot_weighted), "defect")),
             (_("By delivered quantity"), to_rows(rate(weighted.quantity_weighted), "defect")),
-            (_("How much the lots differ"), _spread(seen)),
+            (_("How much the lots differ"), to_rows(_spread(seen), "defect")),
             (_("Defective units per million"), to_rows(count(seen.ppm), "defect") if seen.ppm is not None else NONE),
         ]
         facts += [
@@ -204,11 +234,15 @@ def ends(interval: intervals.Interval) -> str:
     return wording.ends({"lower": interval.lower, "upper": interval.upper})
 
 
-def censuses(found: Besides, evaluation: Evaluation) -> Block:
+def censuses(found: Besides, evaluation: Evaluation, to_rows: Rows) -> Block:
     """Lots counted to the last unit: above the ceiling is a fact there (DEF-14)."""
     every = found.censuses
     ceiling = plain_percent(evaluation.measures["defect"]["limit"])
-    above = ngettext("%(n)s of %(all)s lot", "%(n)s of %(all)s lots", every.total)
+    above = part_of(
+        ngettext("{n} of {all} lot", "{n} of {all} lots", every.total),
+        to_rows(count(len(every.above)), "defect", "above"),
+        to_rows(count(every.total), "defect", "census"),
+    )
     named = [
         (
             inspection_url(lot),
@@ -226,24 +260,23 @@ def censuses(found: Besides, evaluation: Evaluation) -> Block:
         "name": "census",
         "title": _("Lots inspected whole"),
         "empty": not every.total,
-        "facts": [
-            (
-                _("Above the ceiling of %(ceiling)s") % {"ceiling": ceiling},
-                above % {"n": count(len(every.above)), "all": count(every.total)},
-            )
-        ],
+        "facts": [(_("Above the ceiling of %(ceiling)s") % {"ceiling": ceiling}, above)],
         "notes": [_("Every unit was counted: that such a lot is above the ceiling is a fact and needs no test.")]
         if every.above
         else [],
-        **listed(_("Above the ceiling"), named, len(every.above)),
+        **listed(_("Above the ceiling"), named, len(every.above), partial(to_rows, measure="defect", part="above")),
     }
 
 
-def listed(title: str, named: list[tuple[str, str, str]], total: int) -> dict[str, Any]:
-    """Rows by name, each with a link and what is said of it; how many are not named."""
-    rest = total - len(named)
-    more = ngettext("and %(n)s more", "and %(n)s more", rest) % {"n": count(rest)} if rest else ""
+def listed(title: str, named: list[tuple[str, str, str]], total: int, to_all: Callable[..., SafeString]) -> Block:
+    """Rows by name, each with a link and what is said of it; then a link to all of them."""
+    more = to_all(_("See all %(n)s") % {"n": count(total)})
     return {"list_title": title, "list": named, "more": more} if named else {}
+
+
+def part_of(words: str, n: SafeString, every: SafeString) -> SafeString:
+    """ "5 of 12 orders", each number with its link."""
+    return format_html(words, n=n, all=every)
 
 
 def inspection_url(lot: Any) -> str:

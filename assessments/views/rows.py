@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, cached_property, partial
 
-from django.db.models import Q, QuerySet, Sum, Value
+from django.db.models import Count, Q, QuerySet, Sum, Value
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import User
-from assessments import evidence, wording
+from assessments import beside_rows, evidence, wording
 from assessments.figures import count, quantity
 from assessments.models import Evaluation
+from assessments.views import beside_tables
 from assessments.views.entrance import sees_money
 from assessments.views.tables import COUNTED, DELIVERIES, LATE, LEFT_OUT, SET_ASIDE, SET_ASIDE_FOR_CONTACTS, Table
 
@@ -26,10 +27,15 @@ WHY = {
         "These rows would count in these days. One person gave the reason and a second one agreed that they do not."
     ),
     "deliveries": gettext_lazy("What arrived in the same days, and whether an inspection that counts covers it."),
+    "completed": gettext_lazy(
+        "Lines that were completed in these days, with the days since their order was confirmed."
+    ),
+    "running": gettext_lazy("Lines that were open when these days were over, with the days they had taken by then."),
+    "orders": gettext_lazy("An order counts on the last limit day of its lines."),
 }
 WORDS = {
-    "late": gettext_lazy("Late"),
-    "on-time": gettext_lazy("On time"),
+    "late": gettext_lazy("Not on time in full"),
+    "on-time": gettext_lazy("On time in full"),
     "in-time": gettext_lazy("On time, whatever the quantity"),
     "open": gettext_lazy("Still open"),
     "delayed": gettext_lazy("After the due day"),
@@ -41,6 +47,18 @@ WORDS = {
     "charged": gettext_lazy("Beyond the allowance"),
     "within": gettext_lazy("Within it"),
     "lost": gettext_lazy("With a loss"),
+    "minor": gettext_lazy("With minor defects only"),
+    "census": gettext_lazy("Inspected whole"),
+    "above": gettext_lazy("Inspected whole, above the ceiling"),
+    "completed": gettext_lazy("Completed"),
+    "running": gettext_lazy("Open at the end"),
+    "ran": gettext_lazy("Completed or open at the end"),
+    "agreed": gettext_lazy("With an agreed cycle"),
+    "overran": gettext_lazy("Longer than the agreed cycle"),
+    "ended": gettext_lazy("By the days they ended after"),
+    "orders": gettext_lazy("Orders"),
+    "whole": gettext_lazy("Whole orders"),
+    "not-whole": gettext_lazy("Orders not whole"),
     "all": gettext_lazy("All"),
     "left-out": gettext_lazy("Not counted"),
     "set-aside": gettext_lazy("Set aside"),
@@ -72,7 +90,7 @@ class Chosen:
 
     @property
     def count(self) -> int:
-        if self.part == "deliveries":
+        if self.part == "deliveries" or any(self.part in parts for parts in beside_rows.PARTS.values()):
             return self.rows.count()
         return self.outside[self.part] if self.part in self.aside else self.now.parts.get(self.part, self.now.every)
 
@@ -85,15 +103,31 @@ class Chosen:
             sums = self.rows.order_by().aggregate(every=Sum("quantity"), seen=seen)
             values = {name: quantity(sums[name] or Decimal(0)) for name in ("seen", "every")}
             return _("Together: %(seen)s of %(every)s inspected.") % values
+        if self.part in beside_rows.ORDERS:
+            return ngettext("Together: %(n)s order.", "Together: %(n)s orders.", self.count) % {"n": count(self.count)}
+        if self.part == "minor":
+            units = self.rows.order_by().aggregate(units=Sum("minor"))["units"] or 0
+            words = ngettext("Together: %(n)s unit with minor defects only.",
+                             "Together: %(n)s units with minor defects only.", units)  # fmt: skip
+            return words % {"n": count(units)}
         if measure == "otif":
             lines = ngettext("Together: %(n)s line.", "Together: %(n)s lines.", self.count)
             return lines % {"n": count(self.count)}
+        said = self.orders_and_materials() if measure == "loss" else ""
         if measure == "loss" and not with_money:
-            return ""
+            return said
         found = self.now if self.part == "all" else evidence.counted(window, measure, self.rows, self.currency)
         currency = self.currency or window.measures[measure].get("currency") or ""
         sums = {"num": found.num, "den": found.den, "currency": currency, "status": "ok"}
-        return _("Together: %(fraction)s.") % {"fraction": wording.fraction(measure, sums, with_money)}
+        fraction = _("Together: %(fraction)s.") % {"fraction": wording.fraction(measure, sums, with_money)}
+        return f"{said} {fraction}".strip()
+
+    def orders_and_materials(self) -> str:
+        """What the rows of material are: "12 orders, 48 materials." A row is one material of one order."""
+        found = self.rows.order_by().aggregate(orders=Count("order_id", distinct=True), rows=Count("pk"))
+        orders = ngettext("%(n)s order", "%(n)s orders", found["orders"]) % {"n": count(found["orders"])}
+        materials = ngettext("%(n)s material", "%(n)s materials", found["rows"]) % {"n": count(found["rows"])}
+        return _("%(orders)s, %(materials)s.") % {"orders": orders, "materials": materials}
 
 
 def chosen(request: HttpRequest, window: Evaluation, measure: str) -> Chosen:
@@ -112,6 +146,10 @@ def chosen(request: HttpRequest, window: Evaluation, measure: str) -> Chosen:
         table, found = LEFT_OUT[measure], aside[part]
     elif part == "deliveries" and measure == "defect":
         table, found = DELIVERIES, evidence.deliveries(window).visible_to(reader)
+    elif window.pk and part in beside_rows.PARTS[measure]:
+        after = request.GET.get("after", "")
+        days = int(after) if re.fullmatch(r"-?\d{1,6}", after, re.ASCII) else None
+        table, found = beside_tables.table(part, measure), beside_rows.rows(window, part, days).visible_to(reader)
     else:
         part = part if part in evidence.PARTS[measure] else "all"
         table, found = COUNTED[measure], evidence.split(measure, every, part)
