@@ -62,6 +62,12 @@ class TestLines:
         for verb in ("demo", "stop", "test", "lint", "manage", "shell", "bench"):
             assert f"./dev {verb}" in done.stdout
 
+    def test_the_help_of_the_measurements_starts_no_server(self, installed_clone):
+        done = dev("bench", "--help", cwd=installed_clone, PG_BIN="/nowhere", REDIS_BIN="/nowhere")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("usage: ./dev bench")
+        assert not list((installed_clone / "var").glob("*/PG_VERSION"))
+
     def test_a_verb_that_does_not_exist(self):
         done = dev("dmeo")
         assert (done.returncode, done.stderr) == (1, "dev: There is no `dmeo`; see ./dev help\n")
