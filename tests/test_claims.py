@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from decimal import Decimal
 
 import pgtrigger
@@ -424,6 +425,39 @@ def test_what_nobody_has_claimed_has_a_list_of_its_own_with_every_row(manager, c
     assert client.get("/claims/unclaimed/?format=xlsx")["Content-Type"].endswith("sheet")
     claims.make(MaterialOutcome.objects.get(factory=other), manager)
     assert "Nothing to claim here" in client.get("/claims/unclaimed/?currency=JPY").content.decode()
+
+
+@pytest.mark.django_db
+def test_what_was_waived_and_may_be_claimed_again_is_marked_with_its_claim(outcome, manager, client):
+    never = lossy_order(make.factory(code="CN-002"))
+    for note in ("Short rolls", "Shared"):
+        claim = claims.make(outcome, manager)
+        claims.move(claim, "waive", manager, note=note)
+    client.force_login(manager)
+    for address in ("/claims/", "/claims/unclaimed/"):
+        page = client.get(address).content.decode()
+        assert page.count("A claim was waived") == 1, address
+        assert f'href="{claim.get_absolute_url()}">A claim was waived ({claim.code})</a>' in page, address
+    rows = read_csv(client.get("/claims/unclaimed/?format=csv"))
+    assert {row["order"]: row["waived_claim"] for row in rows} == {
+        outcome.order.number: claim.code, never.order.number: "",
+    }  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_files_of_claims_have_money_in_its_minor_units_and_quantities_without_zeros_at_the_end(manager, client):
+    for code, currency in (("VN-014", "USD"), ("JP-003", "JPY")):
+        claims.make(lossy_order(make.factory(code=code), currency=currency), manager)
+        lossy_order(make.factory(), currency=currency)
+    client.force_login(manager)
+    for address in ("/claims/?format=csv", "/claims/unclaimed/?format=csv"):
+        rows = read_csv(client.get(address))
+        assert sorted(row["charge"] for row in rows) == ["382.50", "383"], address
+        for row in rows:
+            for name in ("net_issued", "theoretical", "loss", "allowed", "excess"):
+                assert re.fullmatch(r"\d+(\.\d*[1-9])?", row[name]), (address, name, row[name])
+            least = r"\d+\.\d{2,}" if row["currency"] == "USD" else r"\d+(\.\d*[1-9])?"
+            assert re.fullmatch(least, row["unit_cost"]), row
 
 
 @pytest.mark.django_db

@@ -1,9 +1,10 @@
 """The lists of claims: who owes what for lost material, with totals per currency, and what nobody has claimed yet."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Round
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
@@ -34,7 +35,7 @@ HEAD = [
 ]  # fmt: skip
 WAITING_HEAD = [
     "factory", "order", "material", "material_name", "unit", "closed_on", "net_issued", "theoretical", "loss", "allowed", "excess",
-    "unit_cost", "charge", "currency",
+    "unit_cost", "charge", "currency", "waived_claim",
 ]  # fmt: skip
 STATUS = {
     "draft": "info", "sent": "watch", "accepted": "ok", "disputed": "breach", "waived": "no_data", "settled": "ok",
@@ -119,7 +120,12 @@ def claim_unclaimed(request: HttpRequest) -> HttpResponseBase:
 
 
 def _claimable(request: HttpRequest) -> QuerySet[MaterialOutcome]:
-    return ledger.claimable().filter(pk__in=MaterialOutcome.objects.visible_to(request.user).order_by().values("pk"))
+    """What may be claimed, with `waived`, the key of the last claim of it that was waived."""
+    waived = Claim.objects.visible_to(request.user).filter(
+        order_material=OuterRef("order_material"), state=Claim.State.WAIVED
+    )
+    found = ledger.claimable().filter(pk__in=MaterialOutcome.objects.visible_to(request.user).order_by().values("pk"))
+    return found.annotate(waived=Subquery(waived.order_by("-pk").values("pk")[:1]))
 
 
 def _totals(waiting: QuerySet[MaterialOutcome]) -> list[dict[str, Any]]:
@@ -141,8 +147,10 @@ def _cells(claim: Claim) -> list[Any]:
     supplied = claim.order_material
     return [
         claim.code, claim.state, claim.factory.code, supplied.order.number, supplied.material.code, supplied.material.name,
-        supplied.material.unit, claim.closed_on, claim.net_issued, claim.theoretical, claim.loss, claim.allowed, claim.excess,
-        claim.unit_cost, claim.charge, claim.currency, claim.settled_on, claim.settled_by, claim.settlement_amount,
+        supplied.material.unit, claim.closed_on,
+        *(_trimmed(each) for each in (claim.net_issued, claim.theoretical, claim.loss, claim.allowed, claim.excess)),
+        _trimmed(claim.unit_cost, minor_unit(claim.currency)), _amount(claim.charge, claim.currency), claim.currency,
+        claim.settled_on, claim.settled_by, _amount(claim.settlement_amount, claim.settlement_currency),
         claim.settlement_currency, claim.reference,
     ]  # fmt: skip
 
@@ -151,9 +159,23 @@ def _waiting_cells(outcome: MaterialOutcome) -> list[Any]:
     material = outcome.order_material.material
     return [
         outcome.factory.code, outcome.order.number, material.code, material.name, material.unit, outcome.closed_on,
-        outcome.net_issued, outcome.theoretical, outcome.loss, outcome.allowed, outcome.excess, outcome.unit_cost,
-        half_up(outcome.charge, minor_unit(outcome.currency)), outcome.currency,
+        *(_trimmed(each) for each in (outcome.net_issued, outcome.theoretical, outcome.loss, outcome.allowed, outcome.excess)),
+        _trimmed(outcome.unit_cost, minor_unit(outcome.currency)), _amount(outcome.charge, outcome.currency), outcome.currency,
+        Claim(pk=outcome.waived).code if outcome.waived else None,
     ]  # fmt: skip
+
+
+def _amount(value: Decimal | None, currency: str) -> Decimal | None:
+    """An amount with the decimals of its currency."""
+    return None if value is None else half_up(value, minor_unit(currency))
+
+
+def _trimmed(value: Decimal | None, least: int = 0) -> Decimal | None:
+    """A number without the zeros at its end, beyond the `least` decimals."""
+    if value is None:
+        return None
+    places = max(least, -int(value.normalize().as_tuple().exponent))
+    return value.quantize(Decimal(1).scaleb(-places))
 
 
 def _row(claim: Claim) -> dict[str, Any]:
@@ -177,6 +199,7 @@ def _waiting(outcome: MaterialOutcome) -> dict[str, Any]:
         "material": outcome.order_material.material.name,
         "charge": money(outcome.charge, outcome.currency),
         "closed": day(outcome.closed_on),
+        "waived": Claim(pk=outcome.waived) if outcome.waived else None,
     }
 
 
