@@ -460,3 +460,40 @@ def test_a_phone_that_hides_the_heads_sorts_by_links(client, late):
     menu = page.content.decode().split('<details class="slim-only')[1].split("</details>")[0]
     assert menu.count("<a ") == 9
     assert "largest first" in menu
+
+
+# A period that was not judged
+
+
+@pytest.mark.parametrize(
+    "ending", ["2031-13/", "2031-12/", "2019-01-01/", "2031-13/otif/", "2031-13/today/", "2031-12/sheet.pdf"]
+)
+def test_a_month_that_was_not_judged_says_which_were(client, late, ending):
+    client.force_login(make.user("manager"))
+    page = client.get(f"/factories/VN-014/score/{ending}")
+    assert page.status_code == 404
+    assert "Hoa Binh Garment has no such score" in text(page)
+    newest = month_of(late)
+    assert f'<a href="{newest.get_absolute_url()}">' in page.content.decode()
+    assert len(page.context["months"]) == 2
+    assert page.context["newest_day"]["url"] == night_of(late).get_absolute_url()
+    for month in page.context["months"]:
+        assert client.get(month["url"]).status_code == 200
+
+
+def test_a_revision_that_there_is_not_says_which_months_there_are_and_strangers_learn_nothing(client, late):
+    client.force_login(make.user("manager"))
+    page = client.get(f"{month_of(late).get_absolute_url()}?revision=99&kind=month")
+    assert (page.status_code, len(page.context["months"])) == (404, 2)
+    client.force_login(make.user("contact", factory=make.factory(code="RIVAL-1")))
+    page = client.get("/factories/VN-014/score/2031-12/")
+    assert page.status_code == 404
+    assert "Hoa Binh" not in page.content.decode()
+
+
+def test_a_factory_that_was_never_judged_says_so(client):
+    make.factory(code="CN-002", name="Silent Works")
+    client.force_login(make.user("manager"))
+    page = client.get("/factories/CN-002/score/2025-01/")
+    assert page.status_code == 404
+    assert "This factory was never judged" in text(page)

@@ -21,13 +21,14 @@ from assessments.filters import link
 from assessments.models import Evaluation
 from assessments.templatetags.pills import pill, word_pill
 from assessments.views.entrance import BUSINESS, factory_or_404, open_to, sees_money
-from assessments.views.scores import evaluation_or_404
+from assessments.views.scores import evaluation_or_404, or_which_there_are
 
 Line = dict[str, Any]  # one line of the table: name, stored, today, differs
 
 
 @require_safe
 @open_to(BUSINESS)
+@or_which_there_are
 def score_today(request: HttpRequest, code: str, period: str) -> HttpResponse:
     """Would it come out the same today? A preview: nothing is stored."""
     factory = factory_or_404(request.user, code)

@@ -1,8 +1,9 @@
 """How one score was worked out, and the rows behind each of its numbers."""
 
 import datetime
+from collections.abc import Callable
 from decimal import Decimal
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 from urllib.parse import urlencode
 
@@ -30,7 +31,47 @@ from production.models import Exclusion
 
 PAGE = 50
 REVISIONS = 12
+MONTHS = 24
 SET_ASIDE = 20
+
+
+class NotJudged(Http404):
+    """The factory was not judged in that period, or not in that revision or category."""
+
+    def __init__(self, factory: Factory):
+        super().__init__("No evaluation of that period.")
+        self.factory = factory
+
+
+def or_which_there_are(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Where a factory was not judged, says in which months and days it was: still with status 404."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except NotJudged as missing:
+            return render(
+                request, "assessments/score_missing.html", which_there_are(request, missing.factory), status=404
+            )
+
+    return answer
+
+
+def which_there_are(request: HttpRequest, factory: Factory) -> dict[str, Any]:
+    """The months of a factory that were judged, newest first, and the newest day."""
+    found = Evaluation.objects.visible_to(request.user).filter(factory=factory).whole()
+    months = found.filter(kind="month").order_by("-as_of").distinct("as_of")
+    days = found.exclude(kind="month").order_by("-as_of", "-computed_at")
+    shown = [*months[:MONTHS], *days[:1]]
+    for each in shown:
+        each.factory = factory
+    named = [{"url": each.get_absolute_url(), "name": wording.period_name(each), "kind": each.kind} for each in shown]
+    return {
+        "factory": factory,
+        "months": [each for each in named if each["kind"] == "month"],
+        "newest_day": next((each for each in named if each["kind"] != "month"), None),
+    }
 
 
 def evaluation_or_404(request: HttpRequest, factory: Factory, period: str) -> Evaluation:
@@ -42,7 +83,7 @@ def evaluation_or_404(request: HttpRequest, factory: Factory, period: str) -> Ev
         found = found.filter(revision=int(revision), kind=request.GET.get("kind", "").replace("\0", "") or "month")
     evaluation = found.order_by("-computed_at", "-pk").first()
     if evaluation is None:
-        raise Http404("No evaluation of that period.")
+        raise NotJudged(factory)
     evaluation.factory, evaluation.is_pinned = factory, is_pinned
     return evaluation
 
@@ -57,11 +98,12 @@ def evaluations(request: HttpRequest, factory: Factory, period: str) -> QuerySet
             return found.filter(kind="month", as_of=month_end(datetime.date.fromisoformat(f"{period}-01")))
         return found.filter(kind__in=["live", "night"], as_of=datetime.date.fromisoformat(period))
     except ValueError:
-        raise Http404("No such day.") from None
+        raise NotJudged(factory) from None
 
 
 @require_safe
 @open_to(BUSINESS)
+@or_which_there_are
 def score_detail(request: HttpRequest, code: str, period: str) -> HttpResponse:
     """Why exactly this score?"""
     factory = factory_or_404(request.user, code)
@@ -277,6 +319,7 @@ def bands(evaluation: Evaluation) -> str:
 
 @require_safe
 @open_to(BUSINESS)
+@or_which_there_are
 def score_rows(request: HttpRequest, code: str, period: str, measure: str) -> HttpResponseBase:
     """Which rows made it so?"""
     factory = factory_or_404(request.user, code)

@@ -10,11 +10,12 @@ from assessments import pdf, wording
 from assessments.figures import day
 from assessments.models import Grade
 from assessments.views.entrance import BUSINESS, factory_or_404, open_to, today
-from assessments.views.scores import evaluation_or_404, explained
+from assessments.views.scores import evaluation_or_404, explained, or_which_there_are
 
 
 @require_safe
 @open_to(BUSINESS)
+@or_which_there_are
 def score_sheet(request: HttpRequest, code: str, period: str) -> HttpResponse:
     """The page of a score on paper: every number and sentence that the score stands on."""
     factory = factory_or_404(request.user, code)
