@@ -20,6 +20,7 @@ from assessments.models import Action, Breach
 from assessments.views import lists
 from assessments.views.csvs import csv_answer
 from assessments.views.entrance import STAFF, factory_or_404, open_to, today, who
+from production import unknown
 from production.errors import BadInput
 
 PAGE = 50
@@ -61,8 +62,7 @@ def action_list(request: HttpRequest) -> HttpResponse:
     code = request.GET.get("factory", "").replace("\0", "").strip()
     if code:
         visible = visible.filter(factory__code__iexact=code)
-    state = request.GET.get("state", "live")
-    state = state if state in STATES else "live"
+    state = unknown.chosen(request, {name: word for name, (word, _q) in STATES.items()}, "live")
     counts = lists.counts(visible, STATES)
     found = visible.filter(STATES[state][1]).select_related("factory")
     found = found.order_by("due_on", "pk") if state == "live" else found.order_by("-due_on", "-pk")

@@ -21,6 +21,7 @@ from assessments.views import lists
 from assessments.views.account import safe_next
 from assessments.views.entrance import POLICY, STAFF, open_to, today
 from factories.models import Factory
+from production import unknown
 
 PAGE = 50
 STATES = {
@@ -70,8 +71,7 @@ def pressing(found: QuerySet[Breach]) -> QuerySet[Breach]:
 @open_to(STAFF)
 def breach_list(request: HttpRequest) -> HttpResponse:
     """Which limits are broken, and who has them?"""
-    state = request.GET.get("state", "open")
-    state = state if state in STATES else "open"
+    state = unknown.chosen(request, {name: word for name, (word, _q) in STATES.items()}, "open")
     visible = Breach.objects.visible_to(request.user)
     asked = request.GET.get("factory", "").replace("\0", "").strip()
     if asked:

@@ -20,6 +20,7 @@ from assessments.models import Claim
 from assessments.views import lists
 from assessments.views.csvs import file_answer, file_asked, files
 from assessments.views.entrance import STAFF, open_to
+from production import unknown
 from production.models import MaterialOutcome, OrderMaterial
 from production.reconcile import minor_unit
 from production.rollup_sums import half_up
@@ -49,8 +50,9 @@ def claim_list(request: HttpRequest) -> HttpResponseBase:
     visible = Claim.objects.visible_to(request.user)
     form = ClaimFilter(request.GET, visible)
     of_factory = form.apply(visible, with_currency=False)
-    state = request.GET.get("state", "live")
-    state = state if state in (*Claim.State.values, "live", "made", "all") else "live"
+    unknown.say_of(request, form)
+    words = {"live": _("Open"), "made": _("All but waived"), **dict(Claim.State.choices), "all": _("All")}
+    state = unknown.chosen(request, words, "live")
     found = form.apply(visible)
     chosen = {"live": found.live(), "made": found.exclude(state=Claim.State.WAIVED), "all": found}.get(state)
     chosen = found.filter(state=state) if chosen is None else chosen
@@ -101,6 +103,7 @@ def claim_unclaimed(request: HttpRequest) -> HttpResponseBase:
     """Every reconciliation with a charge that nobody has claimed yet, newest first."""
     every = _claimable(request)
     form = ClaimFilter(request.GET, every)
+    unknown.say_of(request, form)
     found = form.apply(every)
     if kind := file_asked(request.GET):
         return file_answer(kind, "claims-unclaimed", WAITING_HEAD, map(_waiting_cells, found))

@@ -31,6 +31,7 @@ from assessments.views.entrance import open_to, today
 from assessments.views.outlook import arrow
 from assessments.windows import GRADE_DAYS, Window, closed_month, rolling
 from factories.models import Factory
+from production import unknown
 from production.models import FactoryDay
 
 READERS = "manager buyer inspector admin"
@@ -85,13 +86,14 @@ class MeasureForm(forms.Form):
 def compare(request: HttpRequest) -> HttpResponseBase:
     """Where and when did it go wrong?"""
     params = request.GET
-    measure = params.get("m") if params.get("m") in COMPARED else "otif"
+    measure = unknown.chosen(request, {name: compare_words.label(name) for name in COMPARED}, "otif", "m")
     league = params.get("view") == "league"
     every = list(Factory.objects.visible_to(request.user).select_related("category", "standing"))
     countries = sorted({(f.country, country_name(f.country)) for f in every}, key=lambda pair: pair[1])
     categories = sorted({(f.category.code, f.category.name) for f in every}, key=lambda pair: pair[1])
     form = CompareFilter(params, countries, categories)
     chosen = form.chosen
+    unknown.say_of(request, form)
     shown = narrow(request, every, chosen)
     asked = MeasureForm(params, measure, every)
     last = today() - datetime.timedelta(days=1)  # the last closed day

@@ -20,7 +20,7 @@ from assessments.views import lists
 from assessments.views.csvs import csv_answer
 from assessments.views.entrance import BUSINESS, STAFF, open_to, who
 from factories.models import Factory
-from production import codes
+from production import codes, unknown
 from production.errors import BadInput
 from production.models import (
     Delivery,
@@ -56,8 +56,7 @@ def dispute_list(request: HttpRequest) -> HttpResponse:
     code = request.GET.get("factory", "").replace("\0", "").strip()
     if code:
         visible = visible.filter(factory__code__iexact=code)
-    state = request.GET.get("state", "open")
-    state = state if state in STATES else "open"
+    state = unknown.chosen(request, {name: word for name, (word, _q) in STATES.items()}, "open")
     counts = lists.counts(visible, STATES)
     found = visible.filter(STATES[state][1]).with_subject().order_by("-pk")
     if request.GET.get("format") == "csv":

@@ -21,6 +21,7 @@ from assessments.views import lists
 from assessments.views.csvs import csv_answer
 from assessments.views.entrance import BUSINESS, STAFF, open_to, sees_money, today, who
 from production import exclusions as rules
+from production import unknown
 from production.errors import BadInput
 from production.models import Exclusion, Lot, OrderLine, OrderMaterial
 
@@ -48,8 +49,7 @@ def exclusion_list(request: HttpRequest) -> HttpResponse:
     if code:
         visible = visible.filter(factory__code__iexact=code)
     states = [("all", _("All")), *Exclusion.State.choices]
-    state = request.GET.get("state", "all")
-    state = state if state in dict(states) else "all"
+    state = unknown.chosen(request, dict(states), "all")
     counts = visible.order_by().aggregate(
         all=Count("pk"), **{name: Count("pk", filter=Q(state=name)) for name in Exclusion.State.values}
     )

@@ -23,6 +23,7 @@ from assessments.views import lists
 from assessments.views.csvs import csv_answer
 from assessments.views.entrance import BUSINESS, open_to, today
 from factories.models import Factory
+from production import unknown
 from production.drawn_pages import kept_while_the_answers_hold
 from production.kept import Kept
 
@@ -53,6 +54,7 @@ def factory_list(request: HttpRequest) -> HttpResponse:
     categories = sorted({(code, name) for _country, code, name in places}, key=lambda pair: pair[1])
     form = FactoryFilter(request.GET, countries, categories)
     chosen = form.chosen
+    unknown.say_of(request, form)
     if text := chosen.get("q", "").strip():
         named = set(visible.search(text).order_by().values_list("pk", flat=True))
         every = [s for s in every if s.factory.pk in named]

@@ -18,6 +18,7 @@ from assessments.models import Evaluation
 from assessments.views import beside_tables
 from assessments.views.entrance import sees_money
 from assessments.views.tables import COUNTED, DELIVERIES, LATE, LEFT_OUT, SET_ASIDE, SET_ASIDE_FOR_CONTACTS, Table
+from production import unknown
 
 WHY = {
     "left-out": gettext_lazy(
@@ -151,7 +152,10 @@ def chosen(request: HttpRequest, window: Evaluation, measure: str) -> Chosen:
         days = int(after) if re.fullmatch(r"-?\d{1,6}", after, re.ASCII) else None
         table, found = beside_tables.table(part, measure), beside_rows.rows(window, part, days).visible_to(reader)
     else:
-        part = part if part in evidence.PARTS[measure] else "all"
+        if part not in evidence.PARTS[measure]:
+            if part not in ("", "all"):
+                unknown.say(request, "counted")
+            part = "all"
         table, found = COUNTED[measure], evidence.split(measure, every, part)
     if part == "late" and (now := counted()).den:
         table = LATE

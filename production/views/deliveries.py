@@ -14,6 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from production import unknown
 from production.codes import full_code
 from production.drawn_pages import kept_while_the_answers_hold
 from production.exports import FORMATS, export
@@ -40,6 +41,7 @@ drawn: Kept[SafeString] = Kept(5_000)
 @kept_while_the_answers_hold
 def delivery_list(request):
     filters = DeliveryFilters(request.GET, request.user)
+    unknown.say_of(request, filters)
     found = filters.apply(Delivery.objects.visible_to(request.user).with_line().select_related("line__outcome"))
     if request.GET.get("format") in FORMATS:
         newest = found.select_related("lot").newest_first().iterator(chunk_size=2000)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from production import sampling, strictness
+from production import sampling, strictness, unknown
 from production.exports import FORMATS, export
 from production.filters import InspectionFilters, addressed, page_of
 from production.forms.inspections import VERDICTS
@@ -36,6 +36,7 @@ HEAD = [
 @readers_only
 def inspection_list(request):
     filters = InspectionFilters(request.GET, request.user)
+    unknown.say_of(request, filters)
     found = filters.apply(Inspection.objects.visible_to(request.user).with_lot())
     if request.GET.get("format") in FORMATS:
         newest = found.newest_first().iterator(chunk_size=2000)

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from production import unknown
 from production.filters import PAGE_SIZE, addressed
 from production.forms.orders import today
 from production.judging import today_at
@@ -22,10 +23,11 @@ STATES = {"late": gettext_lazy("Late"), "soon": gettext_lazy("Due in 7 days"), "
 @readers_only
 def line_list(request):
     """Which order lines wait for goods: the late ones, those due soon, or all that are due by today."""
-    state = request.GET.get("state")
-    state = state if state in STATES else "late"
+    state = unknown.chosen(request, STATES, "late")
     waiting = waiting_lines(LineOutcome.objects.visible_to(request.user), state)
     site = _site(request)
+    if site is None and request.GET.get("site"):
+        unknown.say(request, "site")
     if site:
         waiting = waiting.filter(line__site=site)
     waiting = waiting.select_related("line__order__factory", "line__product", "line__site")
