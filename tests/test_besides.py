@@ -274,3 +274,34 @@ def test_a_short_line_is_not_called_late_and_one_line_is_a_line(client, factory)
     assert "3 of 6 not on time in full is more than the 10% that the floor of 90% leaves" in markup
     assert " late of " not in markup
     assert re.search(r"PO-ALONE\s+0 of 1 line ", markup)
+
+
+@pytest.mark.parametrize(
+    "part", ["otif/?counted=ran", "otif/?counted=orders", "otif/?counted=ended", "defect/?counted=above"]
+)
+def test_the_rows_besides_a_score_ask_as_often_for_many_as_for_few(client, factory, orders, part):
+    lot(factory, 100, major=5, lot_quantity=100)
+    many = make.factory(code="MANY-1", time_zone="UTC")
+    for _ in range(20):
+        order = make.order(factory=many, confirmed_on=ago(60))
+        make.delivery(100, line=make.line(100, order=order, committed_on=ago(20)), received_on=ago(10))
+        lot(many, 100, major=5, lot_quantity=100)
+    judged.judge(months=0)
+    client.force_login(make.user("manager"))
+    asked, shown = [], []
+    for each in (factory, many):
+        address = Evaluation.objects.whole().get(factory=each, kind="night").get_absolute_url() + part
+        client.get(address)
+        with CaptureQueriesContext(connection) as found:
+            shown.append(len(client.get(address).context["rows"]))
+        asked.append(len(found))
+    assert shown[1] >= 20 > shown[0] > 0
+    assert asked[0] == asked[1]
+
+
+def test_a_part_besides_a_score_is_unknown_where_no_score_was_stored(client, factory, orders):
+    """The rows of any days have no window of their own to count cycles in."""
+    judge(factory)
+    client.force_login(make.user("manager"))
+    page = client.get("/factories/VN-014/rows/otif/?counted=orders")
+    assert "No part is called orders; all are shown." in page.content.decode()

@@ -114,21 +114,22 @@ class Chosen:
         if measure == "otif":
             lines = ngettext("Together: %(n)s line.", "Together: %(n)s lines.", self.count)
             return lines % {"n": count(self.count)}
-        said = self.orders_and_materials() if measure == "loss" else ""
         if measure == "loss" and not with_money:
-            return said
+            return ""
         found = self.now if self.part == "all" else evidence.counted(window, measure, self.rows, self.currency)
         currency = self.currency or window.measures[measure].get("currency") or ""
         sums = {"num": found.num, "den": found.den, "currency": currency, "status": "ok"}
-        fraction = _("Together: %(fraction)s.") % {"fraction": wording.fraction(measure, sums, with_money)}
-        return f"{said} {fraction}".strip()
+        return _("Together: %(fraction)s.") % {"fraction": wording.fraction(measure, sums, with_money)}
 
-    def orders_and_materials(self) -> str:
-        """What the rows of material are: "12 orders, 48 materials." A row is one material of one order."""
+    def explained(self, measure: str) -> str:
+        """What the rows are: of material, how many orders they are of."""
+        if self.part in WHY or measure != "loss":
+            return str(WHY.get(self.part, ""))
         found = self.rows.order_by().aggregate(orders=Count("order_id", distinct=True), rows=Count("pk"))
         orders = ngettext("%(n)s order", "%(n)s orders", found["orders"]) % {"n": count(found["orders"])}
         materials = ngettext("%(n)s material", "%(n)s materials", found["rows"]) % {"n": count(found["rows"])}
-        return _("%(orders)s, %(materials)s.") % {"orders": orders, "materials": materials}
+        words = _("%(orders)s, %(materials)s. Each row is one material of one order.")
+        return words % {"orders": orders, "materials": materials} if found["rows"] else ""
 
 
 def chosen(request: HttpRequest, window: Evaluation, measure: str) -> Chosen:

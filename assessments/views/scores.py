@@ -386,7 +386,7 @@ def listed(
             for row in page.object_list
         ],
         "together": found.together(evaluation, measure, money),
-        "explained": row_tables.WHY.get(found.part, ""),
+        "explained": found.explained(measure),
         "files": files(request.GET),
         "prev_url": link(request.GET, page=page.previous_page_number()) if page.has_previous() else None,
         "next_url": link(request.GET, page=page.next_page_number()) if page.has_next() else None,
