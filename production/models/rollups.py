@@ -3,8 +3,8 @@
 import datetime
 
 from django.db import models
-from django.db.models import F, Func, Q, Sum
-from django.db.models.functions import Cast, Now
+from django.db.models import Exists, F, Func, OuterRef, Q, Sum, Value
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from factories.models import Category, Factory
@@ -56,7 +56,13 @@ class Written(models.Model):
 
 def day_at(zone):
     """The day it is now in the zone that the column `zone` names: an open line is late by the day of its receiving site."""
-    return Cast(Func(F(zone), Now(), function="timezone"), models.DateField())
+    return Cast(Func(F(zone), Value(timezone.now()), function="timezone"), models.DateField())
+
+
+def days_anywhere():
+    """The day it is now where it is earliest on Earth, and where it is latest."""
+    now = timezone.now().astimezone(datetime.UTC)
+    return (now - datetime.timedelta(hours=12)).date(), (now + datetime.timedelta(hours=14)).date()
 
 
 class LineOutcomeQuerySet(OfFactory):
@@ -65,18 +71,30 @@ class LineOutcomeQuerySet(OfFactory):
 
     def late(self):
         """Open lines whose last day on time is over at their site."""
-        return self.open().filter(limit_on__lt=day_at("line__site__time_zone"))
+        earliest, latest = days_anywhere()
+        # Over everywhere: no look at the site.
+        over = Q(limit_on__lt=earliest) | Q(Exists(_received(there__gt=OuterRef("limit_on"))))
+        return self.open().filter(over, limit_on__lt=latest)
 
     def due_within(self, days):
         """Open lines whose last day on time is today at their site, or one of so many days after it."""
-        there = day_at("line__site__time_zone")
-        return self.open().filter(limit_on__gte=there, limit_on__lte=there + datetime.timedelta(days=days))
+        ahead = datetime.timedelta(days=days)
+        earliest, latest = days_anywhere()
+        there = {"there__lte": OuterRef("limit_on"), "there__gte": OuterRef("limit_on") - ahead}
+        near = Q(limit_on__gte=latest, limit_on__lte=earliest + ahead) | Q(Exists(_received(**there)))
+        return self.open().filter(near, limit_on__gte=earliest, limit_on__lte=latest + ahead)
 
     def counted(self):
         return self.filter(state=LineOutcome.State.COUNTED)
 
     def due_between(self, first, last):
         return self.filter(limit_on__gte=first, limit_on__lte=last)
+
+
+def _received(**there):
+    """The line of an outcome where a condition holds for `there`, the day it is now at its site."""
+    lines = OrderLine.objects.filter(pk=OuterRef("pk")).order_by()
+    return lines.annotate(there=day_at("site__time_zone")).filter(**there)
 
 
 class LineOutcome(models.Model):
