@@ -15,11 +15,11 @@ from factories.models import Factory
 from factories.widgets import LongSelect
 from production.codes import tidy
 from production.models import Inspection, LineOutcome, OrderLine, Product, PurchaseOrder, Site
+from production.models.rollups import FAR
 from production.plans import late_plans
 from production.supplies import overdue
 
 PAGE_SIZE = 50
-FAR = datetime.date(9999, 12, 31)
 
 
 @dataclass
@@ -31,24 +31,31 @@ class Page:
     next_url: str | None = None
 
 
-def page_of(rows: QuerySet, request: HttpRequest, *, key: str, newest_first: bool, size: int = PAGE_SIZE) -> Page:
+def page_of(
+    rows: QuerySet,
+    request: HttpRequest,
+    *,
+    key: str,
+    newest_first: bool,
+    size: int = PAGE_SIZE,
+    undated: QuerySet | None = None,
+) -> Page:
     """One page of `rows` by (`key`, id). The address holds the last key seen: `?after=2026-11-21~8812`.
 
-    No page number, so no row is counted or skipped over, and rows that arrive meanwhile shift nothing.
+    No page number, so no row is counted or skipped over, and rows that arrive meanwhile shift nothing. The day of the
+    `undated` rows is FAR, so they are asked for only where the page comes to the last of the `rows`, oldest first.
     """
     backwards = "before" in request.GET
     mark = _read_mark(request.GET.get("before") or request.GET.get("after"), key)
     smaller_next = newest_first != backwards
-    if mark is not None:
-        value, pk = mark
-        way, sign = ("lte", "lt") if smaller_next else ("gte", "gt")
-        if key == "id":
-            rows = rows.filter(**{f"id__{sign}": pk})
-        else:
-            rows = rows.filter(Q(**{f"{key}__{way}": value}) & (~Q(**{key: value}) | Q(**{f"id__{sign}": pk})))
-    minus = "-" if smaller_next else ""
-    order = [f"{minus}id"] if key == "id" else [f"{minus}{key}", f"{minus}id"]
-    found = list(rows.order_by(*order)[: size + 1])
+    found = _next_to(rows, mark, key, smaller_next, size + 1)
+    reaches_far = (
+        mark is not None and mark[0] == FAR if backwards else len(found) <= size or getattr(found[-1], key) == FAR
+    )
+    if undated is not None and reaches_far:
+        found += _next_to(undated, mark, key, smaller_next, size + 1)
+        found.sort(key=lambda row: (getattr(row, key), row.id), reverse=smaller_next)
+        found = found[: size + 1]
     more, found = len(found) > size, found[:size]
     if backwards:
         found.reverse()
@@ -60,6 +67,19 @@ def page_of(rows: QuerySet, request: HttpRequest, *, key: str, newest_first: boo
         prev_url=_with_mark(request.GET, "before", found[0], key) if has_prev else None,
         next_url=_with_mark(request.GET, "after", found[-1], key) if has_next else None,
     )
+
+
+def _next_to(rows: QuerySet, mark: tuple[Any, int] | None, key: str, smaller_next: bool, most: int) -> list[Any]:
+    if mark is not None:
+        value, pk = mark
+        way, sign = ("lte", "lt") if smaller_next else ("gte", "gt")
+        if key == "id":
+            rows = rows.filter(**{f"id__{sign}": pk})
+        else:
+            rows = rows.filter(Q(**{f"{key}__{way}": value}) & (~Q(**{key: value}) | Q(**{f"id__{sign}": pk})))
+    minus = "-" if smaller_next else ""
+    order = [f"{minus}id"] if key == "id" else [f"{minus}{key}", f"{minus}id"]
+    return list(rows.order_by(*order)[:most])
 
 
 def _read_mark(text: str | None, key: str) -> tuple[Any, int] | None:
@@ -222,31 +242,61 @@ class OrderFilters(ListFilters):
         """Whether the list shows orders that wait for goods: those are sorted by their next due day."""
         return self.chosen_state in (self.OPEN, self.LATE, self.AT_RISK)
 
-    def apply(self, orders: QuerySet, today: datetime.date) -> QuerySet:
-        """The orders of one state, with `next_due`, the due day of the open line that is due first.
+    @property
+    def is_by_day(self) -> bool:
+        return self.sorted_by != "id"
+
+    def page(self, request: HttpRequest, today: datetime.date) -> Page:
+        """The orders of one state that this person may see, page by page.
 
         An order is open while a line waits for goods, or has not been judged yet; it is late when such a line is past
         its last day on time at its site; it is at risk when its plan heads for an end later than planned; it is closed when
         nothing more will come. It is to be reconciled when its goods have come for more than 30 days, and nobody closed it
         (MAT-9); with `last_receipt_on`.
         """
-        chosen = self.cleaned_data
+        orders = PurchaseOrder.objects.visible_to(request.user).select_related("factory")
+        if self.chosen_state in (self.OPEN, self.LATE):
+            return self._waiting(request, orders)
+        return page_of(
+            self._of_state(self._narrowed(orders), today), request, key=self.sorted_by, newest_first=not self.is_by_day
+        )
+
+    def _waiting(self, request: HttpRequest, orders: QuerySet) -> Page:
+        """Found by their open lines, which are few beside the orders; then the orders of the page alone are read."""
+        outcomes = LineOutcome.objects.visible_to(request.user)
+        if factory := self.cleaned_data.get("factory"):
+            outcomes = outcomes.filter(factory_id=factory)
+        if self.cleaned_data.get("q"):
+            outcomes = outcomes.filter(order__in=self._narrowed(PurchaseOrder.objects.order_by()).values("pk"))
+        is_late = self.chosen_state == self.LATE
+        judged = LineOutcome.objects.filter(order=OuterRef("pk"))
+        unjudged = self._narrowed(orders).filter(~Exists(judged), closed_on__isnull=True).select_related(None)
+        unjudged = unjudged.annotate(next_due=Value(FAR, output_field=DateField()))
+        page = page_of(
+            outcomes.waiting_orders(late=is_late), request, key=self.sorted_by, newest_first=False,
+            undated=None if is_late else unjudged.values_list("id", "next_due", named=True),
+        )  # fmt: skip
+        found = orders.in_bulk([row.id for row in page.rows])
+        page.rows = [found[row.id] for row in page.rows if row.id in found]
+        return page
+
+    def _of_state(self, rows: QuerySet, today: datetime.date) -> QuerySet:
         outcomes = LineOutcome.objects.filter(order=OuterRef("pk"), is_open=True)
-        first_due = outcomes.order_by("due_on").values("due_on")[:1]
-        rows = orders.annotate(next_due=Coalesce(Subquery(first_due), Value(FAR), output_field=DateField()))
-        if chosen.get("factory"):
-            rows = rows.filter(factory_id=chosen["factory"])
-        if self.chosen_state == self.LATE:
-            rows = rows.filter(Exists(outcomes.late()))
-        elif self.chosen_state == self.UNRECONCILED:
-            rows = overdue(rows, today)
-        elif self.chosen_state == self.AT_RISK:
-            rows = late_plans(today).of(rows)
-        elif self.chosen_state != self.ALL:
+        if self.chosen_state == self.UNRECONCILED:
+            return overdue(rows, today)
+        if self.chosen_state == self.AT_RISK:
+            first_due = outcomes.order_by("due_on").values("due_on")[:1]
+            next_due = Coalesce(Subquery(first_due), Value(FAR), output_field=DateField())
+            return late_plans(today).of(rows.annotate(next_due=next_due))
+        if self.chosen_state == self.CLOSED:
             judged = LineOutcome.objects.filter(order=OuterRef("pk"))
-            is_open = Q(Exists(outcomes)) | Q(~Exists(judged), closed_on__isnull=True)
-            rows = rows.filter(is_open if self.chosen_state == self.OPEN else ~is_open)
-        if text := chosen.get("q"):
+            return rows.filter(~Q(Exists(outcomes)), Q(Exists(judged)) | Q(closed_on__isnull=False))
+        return rows
+
+    def _narrowed(self, rows: QuerySet) -> QuerySet:
+        if factory := self.cleaned_data.get("factory"):
+            rows = rows.filter(factory_id=factory)
+        if text := self.cleaned_data.get("q"):
             lines = OrderLine.objects.filter(product__in=Product.objects.search(text).order_by().values("pk"))
             rows = rows.filter(
                 Q(number__icontains=text) | Q(factory__in=Factory.objects.search(text).order_by().values("pk"))

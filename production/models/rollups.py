@@ -3,14 +3,17 @@
 import datetime
 
 from django.db import models
-from django.db.models import Exists, F, Func, OuterRef, Q, Sum, Value
-from django.db.models.functions import Cast
+from django.db.models import Count, Exists, F, Func, Min, OuterRef, Q, Sum, Value
+from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 
 from factories.models import Category, Factory
 from production.models.deliveries import Delivery, Lot
 from production.models.inspections import Inspection
 from production.models.orders import OfFactory, OrderLine, OrderMaterial, PurchaseOrder
+
+# Sorted last: no day is known.
+FAR = datetime.date(9999, 12, 31)
 
 
 def derived(to, **options):
@@ -65,16 +68,21 @@ def days_anywhere():
     return (now - datetime.timedelta(hours=12)).date(), (now + datetime.timedelta(hours=14)).date()
 
 
+def is_over_time():
+    """A condition on the outcome of a line: the day at its site is past its last day on time."""
+    earliest, latest = days_anywhere()
+    # Over everywhere: no look at the site.
+    over = Q(limit_on__lt=earliest) | Q(Exists(_received(there__gt=OuterRef("limit_on"))))
+    return Q(limit_on__lt=latest) & over
+
+
 class LineOutcomeQuerySet(OfFactory):
     def open(self):
         return self.filter(is_open=True)
 
     def late(self):
         """Open lines whose last day on time is over at their site."""
-        earliest, latest = days_anywhere()
-        # Over everywhere: no look at the site.
-        over = Q(limit_on__lt=earliest) | Q(Exists(_received(there__gt=OuterRef("limit_on"))))
-        return self.open().filter(over, limit_on__lt=latest)
+        return self.open().filter(is_over_time())
 
     def due_within(self, days):
         """Open lines whose last day on time is today at their site, or one of so many days after it."""
@@ -83,6 +91,18 @@ class LineOutcomeQuerySet(OfFactory):
         there = {"there__lte": OuterRef("limit_on"), "there__gte": OuterRef("limit_on") - ahead}
         near = Q(limit_on__gte=latest, limit_on__lte=earliest + ahead) | Q(Exists(_received(**there)))
         return self.open().filter(near, limit_on__gte=earliest, limit_on__lte=latest + ahead)
+
+    def waiting_orders(self, *, late=False):
+        """The orders of open lines, or of late ones: `id`, and `next_due`, the due day of the open line due first, or FAR."""
+        # Grouped as the index of the open lines is sorted: read once, in order, without the table.
+        orders = self.open().order_by().values("factory_id", id=F("order_id"))
+        orders = orders.annotate(next_due=Coalesce(Min("due_on"), Value(FAR), output_field=models.DateField()))
+        if late:
+            earliest, _latest = days_anywhere()
+            some = Count("line_id", filter=Q(limit_on__gte=earliest) & is_over_time())
+            orders = orders.alias(first_limit=Min("limit_on"), some=some)
+            orders = orders.filter(Q(first_limit__lt=earliest) | Q(some__gt=0))
+        return orders.values_list("id", "next_due", named=True)
 
     def counted(self):
         return self.filter(state=LineOutcome.State.COUNTED)
@@ -136,7 +156,12 @@ class LineOutcome(models.Model):
                 name="line_outcome_completed",
             ),
             models.Index(fields=["order"]),
-            models.Index(fields=["factory", "due_on"], condition=Q(is_open=True), name="line_outcome_open"),
+            # All that a list of open lines or of their orders asks, so it is read without the table.
+            models.Index(
+                fields=["factory", "order", "due_on", "limit_on", "line"],
+                condition=Q(is_open=True),
+                name="line_outcome_open",
+            ),
             # What opens an event each night: a look at the last weeks only.
             models.Index(fields=["limit_on"], condition=Q(state="counted", is_otd=False), name="line_outcome_late"),
         ]

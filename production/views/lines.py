@@ -30,10 +30,12 @@ def line_list(request):
         unknown.say(request, "site")
     if site:
         waiting = waiting.filter(line__site=site)
-    waiting = waiting.select_related("line__order__factory", "line__product", "line__site")
-    page = Paginator(waiting.order_by("limit_on", "line_id"), PAGE_SIZE).get_page(request.GET.get("page"))
+    keys = waiting.order_by("limit_on", "line_id").values_list("line_id", flat=True)
+    page = Paginator(keys, PAGE_SIZE).get_page(request.GET.get("page"))
+    shown = LineOutcome.objects.select_related("line__order__factory", "line__product", "line__site")
+    found = shown.in_bulk(list(page.object_list))
     context = {
-        "rows": [_row(outcome) for outcome in page.object_list],
+        "rows": [_row(found[key]) for key in page.object_list if key in found],
         "total": page.paginator.count,
         "site": site,
         "chips": [
@@ -58,10 +60,10 @@ def _site(request):
 
 def waiting_lines(outcomes, state):
     """Of the outcomes those that wait for goods and are `late`, `soon` due, or `due` by today."""
-    waiting = outcomes.exclude(state=LineOutcome.State.EXCLUDED)
     if state == "late":
-        return waiting.late()
-    return waiting.due_within(7) if state == "soon" else waiting.open().filter(due_on__lte=today())
+        return outcomes.late()
+    # A line that is cancelled in time is never open.
+    return outcomes.due_within(7) if state == "soon" else outcomes.open().filter(due_on__lte=today())
 
 
 def _row(outcome):

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from production import codes, placing, unknown
-from production.filters import OrderFilters, addressed, page_of
+from production.filters import OrderFilters, addressed
 from production.forms.fields import refuse
 from production.forms.orders import ConfirmForm, LineForm, OrderForm, today
 from production.judging import standings, today_at, with_facts
@@ -33,9 +33,7 @@ PRODUCTS_OFFERED = 200
 def order_list(request):
     filters = OrderFilters(request.GET, request.user)
     unknown.say_of(request, filters, state=dict(OrderFilters.STATES)[OrderFilters.OPEN])
-    orders = PurchaseOrder.objects.visible_to(request.user).select_related("factory")
-    found = filters.apply(orders, today())
-    page = page_of(found, request, key=filters.sorted_by, newest_first=filters.sorted_by == "id")
+    page = filters.page(request, today())
     chips = [
         {"label": label, "url": addressed(request.GET, state=state), "is_chosen": state == filters.chosen_state}
         for state, label in OrderFilters.STATES
