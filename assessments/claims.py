@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum
 
 from assessments import messages
 from assessments.models import Claim, ClaimStep
@@ -37,12 +37,13 @@ MOVES = table(
 )
 
 
-def claimable() -> QuerySet[MaterialOutcome]:
-    """Reconciliations of closed orders with a charge that nobody has claimed yet, newest first."""
-    claimed = Claim.objects.filter(order_material=OuterRef("order_material")).exclude(state=State.WAIVED)
+def claimable(outcomes: QuerySet[MaterialOutcome] | None = None) -> QuerySet[MaterialOutcome]:
+    """Of the reconciliations, all by default, those with a charge that nobody has claimed yet, newest first."""
+    claimed = Claim.objects.exclude(state=State.WAIVED).order_by().values("order_material")
     return (
-        MaterialOutcome.objects.filter(excess__gt=0, charge__gt=0)
-        .filter(~Exists(claimed))
+        (MaterialOutcome.objects.all() if outcomes is None else outcomes)
+        .filter(excess__gt=0, charge__gt=0)
+        .exclude(order_material__in=claimed)
         .select_related("factory", "order", "order_material__material", "order_material__order")
         .order_by("-closed_on", "-order_material_id")
     )

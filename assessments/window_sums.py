@@ -226,7 +226,7 @@ def as_known_on(day: datetime.date, factories: Sequence[int]) -> Iterator[Tables
         cursor.execute("SELECT id FROM production_ordermaterial WHERE factory_id = ANY(%s)", [list(factories)])
         materials = [row[0] for row in cursor.fetchall()]
         values = {"as_of": day, "lines": lines, "materials": materials}
-        for table in rollups.TABLES:
+        for table in (table for table in rollups.TABLES if table.days):
             cursor.execute(f"CREATE TEMPORARY TABLE {names[table.name]} (LIKE {table.name}) ON COMMIT DROP")
             cursor.execute(f"INSERT INTO {names[table.name]} ({table.columns}) {table.sql(True)}", values)
         cursor.execute(

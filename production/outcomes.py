@@ -18,6 +18,7 @@ MATERIAL_COLUMNS = (
     "order_material_id, order_id, factory_id, category_id, closed_on, currency, issued, net_issued, theoretical, loss, "
     "allowed, excess, unit_cost, value_net, value_loss, charge, is_set_aside"
 )
+OPEN_COLUMNS = "order_material_id, order_id, factory_id, material_id, currency, net, needed, loss, allowed, goods_in_on"
 
 # The inspection of a lot that counts (DEF-4): first original one of the highest source, own reports and in-line left out.
 COUNTED_INSPECTION = """
@@ -251,6 +252,44 @@ SELECT id, order_id, factory_id, category_id, closed_on, currency, came, net, th
     GREATEST(round(GREATEST(loss - allowed, 0) * unit_cost - LEAST(scrap, GREATEST(loss - allowed, 0)) * salvage, 12), 0),
     id IN {_set_aside("order_material_id", _only(filtered, "x.order_material_id", "materials"))}
 FROM balance
+"""
+
+
+def open_materials(filtered: bool) -> str:
+    """MAT-9 for the materials issued to open orders, or for `%(materials)s` of them; reads the outcomes of their lines.
+
+    Each is looked up by the indexes: the open orders are few among all. `goods_in_on` is the last receipt that was kept.
+    """
+    return f"""
+WITH opened AS MATERIALIZED (
+    SELECT m.*, COALESCE(m.allowance, o.loss_allowance) AS share, COALESCE(NULLIF(m.loss_base, ''), o.loss_base) AS base
+    FROM production_ordermaterial m JOIN production_purchaseorder o ON o.id = m.order_id
+    WHERE o.closed_on IS NULL {_only(filtered, "m.id", "materials")}
+)
+SELECT m.id, m.order_id, m.factory_id, m.material_id, m.currency, v.came - v.went, n.needed, v.came - v.went - n.needed,
+    round(m.share * CASE m.base WHEN 'theoretical' THEN n.needed ELSE v.came - v.went END, 12),
+    CASE WHEN n.is_in THEN (
+        SELECT max(d.received_on) FROM production_orderline l JOIN production_delivery d ON d.line_id = l.id
+        WHERE l.order_id = m.order_id AND d.kind = 'receipt' AND d.quantity + COALESCE((
+            SELECT sum(r.quantity) FROM production_delivery r WHERE r.reverses_id = d.id), 0) > 0) END
+FROM opened m
+CROSS JOIN LATERAL (
+    SELECT COALESCE(sum(w.quantity) FILTER (WHERE w.kind IN ('issue', 'transfer_in')), 0) AS came,
+        COALESCE(sum(w.quantity) FILTER (WHERE w.kind IN ('return', 'transfer_out')), 0) AS went
+    FROM production_materialmovement w WHERE w.order_material_id = m.id
+    OFFSET 0
+) v
+CROSS JOIN LATERAL (
+    SELECT bool_and(x.is_open IS FALSE) AS is_in, sum((
+            SELECT b.quantity_per_unit FROM production_billline b
+            WHERE b.bill_id = l.bill_id AND b.material_id = m.material_id
+        ) * CASE WHEN x.is_open THEN GREATEST(x.qty_received, x.qty_due) ELSE x.qty_received END) AS needed
+    FROM production_orderline l
+    LEFT JOIN production_lineoutcome x ON x.line_id = l.id
+    WHERE l.order_id = m.order_id
+    OFFSET 0
+) n
+WHERE v.came > 0
 """
 
 

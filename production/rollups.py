@@ -35,7 +35,10 @@ class Rebuilt:
 
 @dataclass(frozen=True)
 class Table:
-    """One outcome table: how its rows are worked out, and by which day each family of sums files them."""
+    """One outcome table: how its rows are worked out, and by which day each family of sums files them.
+
+    One that no sum files is worked out from the others, once these and their indexes are there.
+    """
 
     name: str
     key: str  # the columns of its primary key
@@ -61,6 +64,10 @@ TABLES = [
     Table(
         "production_materialoutcome", "order_material_id", outcomes.MATERIAL_COLUMNS, outcomes.material_outcomes,
         {"material": "closed_on"}, "order_material_id = ANY(%(materials)s)",
+    ),
+    Table(
+        "production_openmaterial", "order_material_id", outcomes.OPEN_COLUMNS, outcomes.open_materials,
+        {}, "order_material_id = ANY(%(materials)s)",
     ),
 ]  # fmt: skip
 # The arrays that name buckets of a family.
@@ -97,15 +104,15 @@ def _rewriting(table: Table) -> Prepared:
     """Replaces the outcomes of the touched subjects; gives the buckets they were in and are in now."""
     values = [name.strip() for name in table.columns.split(",")]
     sets = ", ".join(f"{name} = EXCLUDED.{name}" for name in values if name not in table.key.split(", "))
-    days = ", ".join(table.days.values())
+    told = ", ".join(["factory_id", "category_id", *table.days.values()] if table.days else ["factory_id"])
     return Prepared(
         f"WITH fresh AS MATERIALIZED ({table.sql(True)}), "
         f"named ({table.columns}) AS (SELECT * FROM fresh), "
-        f"old AS (SELECT {table.key}, factory_id, category_id, {days} FROM {table.name} WHERE {table.matches}), "
+        f"old AS (SELECT {table.key}, {told} FROM {table.name} WHERE {table.matches}), "
         f"gone AS (DELETE FROM {table.name} WHERE {table.matches} AND ({table.key}) NOT IN (SELECT {table.key} FROM named)), "
         f"new AS (INSERT INTO {table.name} ({table.columns}) SELECT * FROM named "
-        f"ON CONFLICT ({table.key}) DO UPDATE SET {sets} RETURNING factory_id, category_id, {days}) "
-        f"SELECT factory_id, category_id, {days} FROM old UNION SELECT factory_id, category_id, {days} FROM new",
+        f"ON CONFLICT ({table.key}) DO UPDATE SET {sets} RETURNING {told}) "
+        f"SELECT {told} FROM old UNION SELECT {told} FROM new",
         **SUBJECTS,
     )
 
@@ -248,11 +255,19 @@ def _rebuild_all(cursor: Any, done: Rebuilt) -> Rebuilt:
     done.whole = True
     with _emptied(cursor, ["production_factoryday", *(table.name for table in TABLES)]):
         for table in TABLES:
-            cursor.execute(f"INSERT INTO {table.name} ({table.columns}) {table.sql(False)}", {"as_of": NEVER})
+            if table.days:
+                _fill(cursor, table)
         cursor.execute(EVERY_BUCKET)
+    for table in TABLES:
+        if not table.days:
+            _fill(cursor, table)
     cursor.execute(TELL_ALL, [FIRST_DAY])
     done.first_on = dict(cursor.fetchall())
     return done
+
+
+def _fill(cursor: Any, table: Table) -> None:
+    cursor.execute(f"INSERT INTO {table.name} ({table.columns}) {table.sql(False)}", {"as_of": NEVER})
 
 
 # All lines at once, in memory; groups by sorting, because a hash of so many sums would not fit.
@@ -287,11 +302,11 @@ def _rewrite(cursor: Any, table: Table, subjects: dict[str, Any], buckets: dict[
     few = len(subjects["lines"]) + len(subjects["lots"]) + len(subjects["materials"]) <= FEW
     REWRITE[table.name].execute(cursor, subjects, few)
     written = set()
-    for factory, category, *found in cursor.fetchall():
+    for factory, *filed in cursor.fetchall():
         written.add(factory)
-        for family, day in zip(table.days, found, strict=True):
+        for family, day in zip(table.days, filed[1:], strict=True):
             if day is not None:
-                buckets[family].add((factory, category, day))
+                buckets[family].add((factory, filed[0], day))
     return written
 
 

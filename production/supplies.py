@@ -6,19 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from django.db.models import Case, DecimalField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, When
-from django.db.models.functions import Cast, Coalesce, Greatest
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from production.models import (
     BillLine,
-    Delivery,
-    LineOutcome,
     MaterialMovement,
     MaterialOutcome,
+    OpenMaterial,
     OrderLine,
     OrderMaterial,
     PurchaseOrder,
+    Touched,
 )
 from production.models.orders import LossBase
 from production.reconcile import RECONCILE_DAYS, Need, Projection, Supply, minor_unit, project, reconcile
@@ -29,69 +28,24 @@ Kind = MaterialMovement.Kind
 IN, BACK = (Kind.ISSUE, Kind.TRANSFER_IN), (Kind.RETURN, Kind.TRANSFER_OUT)
 
 
-AMOUNT = DecimalField(max_digits=38, decimal_places=12)
-
-
-def projected(materials: QuerySet[OrderMaterial]) -> QuerySet[OrderMaterial]:
-    """Of materials of open orders what the loss will be if the open units use what was agreed (MAT-9).
-
-    `net` and `needed` (by received and open units), `loss` and `allowed`, in base units. Never a charge. Without those
-    that were never issued, and those that no bill of the order names.
-    """
-    units = Case(
-        When(bill__order_lines__outcome__is_open=True, then=Greatest(
-            F("bill__order_lines__outcome__qty_received"), F("bill__order_lines__outcome__qty_due")
-        )),
-        default=F("bill__order_lines__outcome__qty_received"),
-    )  # fmt: skip
-    needed = (
-        BillLine.objects.filter(material=OuterRef("material"), bill__order_lines__order=OuterRef("order"))
-        .order_by()
-        .values("material")
-        .annotate(sum=Sum(F("quantity_per_unit") * units, output_field=AMOUNT))
-        .values("sum")
-    )
-    moved = {
-        name: Coalesce(Sum("movements__quantity", filter=Q(movements__kind__in=kinds)), Decimal(0), output_field=AMOUNT)
-        for name, kinds in (("came", IN), ("went", BACK))
-    }
-    base = Case(
-        When(
-            Q(loss_base=LossBase.THEORETICAL) | Q(loss_base="", order__loss_base=LossBase.THEORETICAL), then=F("needed")
-        ),
-        default=F("net"),
-    )
-    return (
-        materials.filter(order__closed_on__isnull=True)
-        .annotate(**moved, needed=Subquery(needed, output_field=AMOUNT))
-        .filter(came__gt=0, needed__isnull=False)
-        .annotate(net=F("came") - F("went"))
-        .annotate(loss=F("net") - F("needed"), base=base, share=Coalesce("allowance", "order__loss_allowance"))
-        .annotate(allowed=Cast(F("share") * F("base"), AMOUNT))
-    )
-
-
-def beyond_allowance(materials: QuerySet[OrderMaterial]) -> QuerySet[OrderMaterial]:
-    """Those of open orders whose projected loss is above the allowance: a warning, the newest orders first."""
-    return projected(materials).filter(loss__gt=F("allowed")).order_by("-order_id", "material_id")
-
-
 def overdue(orders: QuerySet[PurchaseOrder], on: datetime.date) -> QuerySet[PurchaseOrder]:
     """Open orders with our material whose goods have all come, the last of them more than 30 days before `on` (MAT-9).
 
-    They wait to be closed, so that their material is reconciled. With `last_receipt_on`.
+    They wait to be closed, so that their material is reconciled. With `last_receipt_on`, by which an index finds the first.
     """
-    lines = OrderLine.objects.filter(order=OuterRef("pk"))
-    issued = MaterialMovement.objects.filter(order_material__order=OuterRef("pk"), kind__in=IN)
-    kept = F("quantity") + Coalesce(Sum("reversals__quantity"), Decimal(0), output_field=AMOUNT)
-    receipts = Delivery.objects.filter(line__order=OuterRef("pk"), kind=Delivery.Kind.RECEIPT)
-    last = receipts.annotate(kept=kept).filter(kept__gt=0).order_by("-received_on").values("received_on")[:1]
-    waiting = ~Exists(LineOutcome.objects.filter(order=OuterRef("pk"), is_open=True))
-    judged = ~Exists(lines.filter(outcome__isnull=True))
+    # Every material of the order says the same; one of them is taken.
+    another = OpenMaterial.objects.filter(
+        goods_in_on=OuterRef("last_receipt_on"), order=OuterRef("pk"), pk__lt=OuterRef("by_material")
+    )
+    # A line that was added a moment ago is marked, and has no outcome yet.
+    marked = Touched.objects.filter(kind="line").values("subject_id")
+    new = OrderLine.objects.filter(pk__in=marked, outcome__isnull=True)
     return (
-        orders.filter(Exists(issued), waiting, judged, closed_on__isnull=True)
-        .annotate(last_receipt_on=Subquery(last))
-        .filter(last_receipt_on__lt=on - datetime.timedelta(days=RECONCILE_DAYS))
+        orders.annotate(last_receipt_on=F("open_materials__goods_in_on"))
+        .alias(by_material=F("open_materials__order_material"))
+        .filter(last_receipt_on__lt=on - datetime.timedelta(days=RECONCILE_DAYS), closed_on__isnull=True)
+        .filter(~Exists(another))
+        .exclude(pk__in=new.order_by().values("order"))
     )
 
 

@@ -31,7 +31,7 @@ WORDLESS = {
     "User.password", "User.time_zone", "Factory.country", "Factory.time_zone", "Site.time_zone",  # codes of the world
     "ClaimEvidence.sha256", "ClaimEvidence.content_type",  # of bytes
     "PurchaseOrder.currency", "OrderMaterial.currency", "Claim.currency", "Claim.settlement_currency",
-    "Standing.cap_currency", "GradeConsequence.cap_currency", "MaterialOutcome.currency", "FactoryDay.currency",
+    "Standing.cap_currency", "GradeConsequence.cap_currency", "MaterialOutcome.currency", "OpenMaterial.currency", "FactoryDay.currency",
     "Product.unit", "Material.unit", "MaterialMovement.unit_entered",
     "Message.kind", "Message.leased_by", "Heartbeat.name", "Heartbeat.note", "JobSlot.job", "JobSlot.slot",  # of jobs
     "Touched.kind", "FactoryDay.cycle_histogram", "Breach.key", "BreachStep.what", "ClaimStep.what", "ActionStep.what", "Standing.grade",

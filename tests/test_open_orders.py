@@ -6,9 +6,8 @@ from fractions import Fraction
 import pytest
 
 from production import rollups
-from production.models import MaterialOutcome, OrderMaterial
+from production.models import MaterialOutcome, OpenMaterial
 from production.reconcile import Need, project
-from production.supplies import beyond_allowance, projected
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -40,16 +39,16 @@ def supplied(issued, *, lines=((490, 300),), per_unit="2", returned=0, closed_on
 )  # fmt: skip
 def test_the_projection_is_that_of_the_rule(issued, returned, allowance, base):
     found = supplied(issued, returned=returned, allowance=allowance, loss_base=base)
-    row = projected(OrderMaterial.objects.all()).get()
+    row = OpenMaterial.objects.filter(loss__isnull=False).get()
     rule = project(issued, returned, [Need(2, 300, 190)], Fraction(allowance), base)
     assert row.loss == rule.projected_loss
-    assert beyond_allowance(OrderMaterial.objects.all()).exists() == (rule.status == "watch")
-    assert row == found
+    assert OpenMaterial.objects.beyond_allowance().exists() == (rule.status == "watch")
+    assert row.order_material == found
 
 
 def test_every_line_counts_with_what_it_received_and_what_is_open():
     supplied(2000, lines=((490, 490), (400, 0), (100, 120)))
-    row = projected(OrderMaterial.objects.all()).get()
+    row = OpenMaterial.objects.filter(loss__isnull=False).get()
     assert row.needed == 2 * (490 + 400 + 120)
     assert row.loss == Decimal(2000) - row.needed
 
@@ -57,7 +56,7 @@ def test_every_line_counts_with_what_it_received_and_what_is_open():
 def test_a_closed_order_and_one_without_a_bill_have_no_projection():
     supplied(1100, closed_on=make.day("2026-11-10"))
     make.material_movement(10)
-    assert not projected(OrderMaterial.objects.all()).exists()
+    assert not OpenMaterial.objects.filter(loss__isnull=False).exists()
     assert MaterialOutcome.objects.count() == 1
 
 

@@ -30,6 +30,7 @@ from production.models import (
     LotOutcome,
     MaterialMovement,
     MaterialOutcome,
+    OpenMaterial,
     OrderLine,
     OrderMaterial,
     Product,
@@ -41,7 +42,7 @@ from tests.buckets import Buckets
 from tests.test_constraints import KEPT_FOR_EVER
 
 MOMENT = datetime.datetime(2026, 4, 1, 9, tzinfo=datetime.UTC)
-DERIVED = [LineOutcome, DeliveryOutcome, LotOutcome, MaterialOutcome, FactoryDay]
+DERIVED = [LineOutcome, DeliveryOutcome, LotOutcome, MaterialOutcome, OpenMaterial, FactoryDay]
 
 
 def everything():

@@ -41,6 +41,7 @@ from production.models import (
     MaterialOutcome,
     Milestone,
     MilestoneForecast,
+    OpenMaterial,
     OrderLine,
     OrderMaterial,
     PlanOutcome,
@@ -60,7 +61,7 @@ FACTS = [
     Factory, WorkingDay, PurchaseOrder, OrderLine, OrderMaterial, Lot, Delivery, Inspection, MaterialMovement, Cancellation,
     DateRevision, Product, BillLine, Milestone, MilestoneForecast, Rebaseline,
 ]  # fmt: skip
-SUMS = [FactoryDay, LineOutcome, DeliveryOutcome, LotOutcome, MaterialOutcome, PlanOutcome]
+SUMS = [FactoryDay, LineOutcome, DeliveryOutcome, LotOutcome, MaterialOutcome, OpenMaterial, PlanOutcome]
 
 
 class AlreadyTaken(Exception):

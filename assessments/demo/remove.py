@@ -29,6 +29,7 @@ from production.models import (
     MaterialOutcome,
     Milestone,
     MilestoneForecast,
+    OpenMaterial,
     OrderLine,
     OrderMaterial,
     PurchaseOrder,
@@ -39,8 +40,8 @@ from production.models import (
 
 # Children first: each model goes in few statements, so that its marks and history cost few statements too.
 OF_FACTORY: list[type[models.Model]] = [
-    Watch, Action, Breach, Claim, Evaluation, Dispute, Exclusion, MaterialOutcome, LotOutcome, DeliveryOutcome, LineOutcome, FactoryDay,
-    MaterialMovement, OrderMaterial, Inspection, Rebaseline, MilestoneForecast, Milestone,
+    Watch, Action, Breach, Claim, Evaluation, Dispute, Exclusion, OpenMaterial, MaterialOutcome, LotOutcome, DeliveryOutcome, LineOutcome,
+    FactoryDay, MaterialMovement, OrderMaterial, Inspection, Rebaseline, MilestoneForecast, Milestone,
 ]  # fmt: skip
 
 # Laws that keep such rows for ever: what was invented is not meant.

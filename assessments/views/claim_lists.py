@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Round
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
@@ -21,10 +21,9 @@ from assessments.views import lists
 from assessments.views.csvs import file_answer, file_asked, files
 from assessments.views.entrance import STAFF, open_to
 from production import unknown
-from production.models import MaterialOutcome, OrderMaterial
-from production.reconcile import minor_unit
+from production.models import MaterialOutcome, OpenMaterial
+from production.reconcile import MINOR_UNITS, minor_unit
 from production.rollup_sums import half_up
-from production.supplies import beyond_allowance
 
 PAGE = 50
 AHEAD = WAITING = 20
@@ -41,6 +40,15 @@ WAITING_HEAD = [
 STATUS = {
     "draft": "info", "sent": "watch", "accepted": "ok", "disputed": "breach", "waived": "no_data", "settled": "ok",
 }  # fmt: skip
+# `minor_unit`, as the database takes it.
+PLACES = Case(
+    *(
+        When(currency__in=[currency for currency, its in MINOR_UNITS.items() if its == places], then=Value(places))
+        for places in sorted(set(MINOR_UNITS.values()))
+    ),
+    default=Value(minor_unit("")),
+    output_field=IntegerField(),
+)
 
 
 @require_safe
@@ -67,7 +75,7 @@ def claim_list(request: HttpRequest) -> HttpResponseBase:
         tabs = [tab for tab in tabs if tab[0] != Claim.State.DRAFT]
     waiting = form.apply(_claimable(request)) if request.user.sees_prices() else MaterialOutcome.objects.none()
     first = list(waiting[: WAITING + 1])
-    ahead = form.apply(beyond_allowance(OrderMaterial.objects.visible_to(request.user)))
+    ahead = form.apply(OpenMaterial.objects.visible_to(request.user).beyond_allowance())
     ahead = Paginator(ahead.select_related("factory", "order", "material"), AHEAD).get_page(request.GET.get("ahead"))
     context = {
         "rows": [_row(claim) for claim in page],
@@ -107,13 +115,14 @@ def claim_unclaimed(request: HttpRequest) -> HttpResponseBase:
     found = form.apply(every)
     if kind := file_asked(request.GET):
         return file_answer(kind, "claims-unclaimed", WAITING_HEAD, map(_waiting_cells, found))
-    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    totals = _totals(form.apply(every, with_currency=False))
+    paginator = Paginator(found, PAGE)
+    chosen = form.cleaned_data.get("currency")
+    paginator.count = sum(total["count"] for total in totals if chosen in ("", None, total["currency"]))
+    page = paginator.get_page(request.GET.get("page"))
     context = {
         "rows": [_waiting(outcome) for outcome in page],
-        "totals": [
-            {**total, "url": link(request.GET, page=None, currency=total["currency"])}
-            for total in _totals(form.apply(every, with_currency=False))
-        ],
+        "totals": [{**total, "url": link(request.GET, page=None, currency=total["currency"])} for total in totals],
         "form": form,
         "clear_url": "?",
         "files": files(request.GET),
@@ -127,19 +136,18 @@ def _claimable(request: HttpRequest) -> QuerySet[MaterialOutcome]:
     waived = Claim.objects.visible_to(request.user).filter(
         order_material=OuterRef("order_material"), state=Claim.State.WAIVED
     )
-    found = ledger.claimable().filter(pk__in=MaterialOutcome.objects.visible_to(request.user).order_by().values("pk"))
+    found = ledger.claimable(MaterialOutcome.objects.visible_to(request.user))
     return found.annotate(waived=Subquery(waived.order_by("-pk").values("pk")[:1]))
 
 
 def _totals(waiting: QuerySet[MaterialOutcome]) -> list[dict[str, Any]]:
     """Per currency how many and what they come to, each rounded as its claim would be. One query."""
-    sums = {f"sum{places}": Sum(Round("charge", precision=places)) for places in (0, 2, 3)}
-    rows = waiting.order_by("currency").values("currency").annotate(count=Count("pk"), **sums)
+    rows = waiting.order_by("currency").values("currency").annotate(count=Count("pk"), sum=Sum(Round("charge", PLACES)))
     return [
         {
             "currency": row["currency"],
             "count": row["count"],
-            "charge": money(row[f"sum{minor_unit(row['currency'])}"], row["currency"]),
+            "charge": money(row["sum"], row["currency"]),
         }
         for row in rows
     ]
@@ -206,7 +214,7 @@ def _waiting(outcome: MaterialOutcome) -> dict[str, Any]:
     }
 
 
-def _ahead(supplied: OrderMaterial) -> dict[str, Any]:
+def _ahead(supplied: OpenMaterial) -> dict[str, Any]:
     supplied.order.factory = supplied.factory
     return {
         "url": supplied.order.get_absolute_url(),

@@ -11,6 +11,7 @@ from factories.models import Category, Factory
 from production.models.deliveries import Delivery, Lot
 from production.models.inspections import Inspection
 from production.models.orders import OfFactory, OrderLine, OrderMaterial, PurchaseOrder
+from production.models.products import Material
 
 # Sorted last: no day is known.
 FAR = datetime.date(9999, 12, 31)
@@ -269,7 +270,59 @@ class MaterialOutcome(models.Model):
                 condition=Q(excess__gt=0, is_set_aside=False),
                 name="material_outcome_charged",
             ),
+            # What may be claimed, newest first.
+            models.Index(
+                fields=["-closed_on", "-order_material"],
+                condition=Q(excess__gt=0, charge__gt=0),
+                name="material_outcome_claimable",
+            ),
             models.Index(fields=["order"]),
+        ]
+
+
+class OpenMaterialQuerySet(OfFactory):
+    def beyond_allowance(self):
+        """Those whose projected loss is above the allowance: a warning, the newest orders first."""
+        return self.filter(loss__gt=F("allowed")).order_by("-order_id", "material_id")
+
+
+class OpenMaterial(models.Model):
+    """Where one material of an open order is heading (MAT-9): what was issued, what the units received and open need of it.
+
+    Without a row: never issued, or the order is closed. Eighteen places are all that a quantity times a consumption has.
+    """
+
+    order_material = models.OneToOneField(
+        OrderMaterial, models.DO_NOTHING, db_constraint=False, primary_key=True, related_name="projection"
+    )
+    order = models.ForeignKey(
+        PurchaseOrder, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="open_materials"
+    )
+    factory = derived(Factory)
+    material = derived(Material)
+    currency = models.CharField(max_length=3)
+    net = models.DecimalField(max_digits=38, decimal_places=12)
+    needed = models.DecimalField(
+        max_digits=44, decimal_places=18, null=True, help_text="Null where no bill of the order names the material."
+    )
+    loss = models.DecimalField(max_digits=44, decimal_places=18, null=True)
+    allowed = models.DecimalField(max_digits=38, decimal_places=12, null=True)
+    goods_in_on = models.DateField(
+        null=True, help_text="The day of the order's last receipt; null while a line waits for goods."
+    )
+
+    objects = OpenMaterialQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["-order", "material"], condition=Q(loss__gt=F("allowed")), name="open_material_beyond"
+            ),
+            models.Index(
+                fields=["goods_in_on", "order"],
+                condition=Q(goods_in_on__isnull=False),
+                name="open_material_goods_in",
+            ),
         ]
 
 
