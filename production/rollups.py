@@ -237,7 +237,7 @@ WITH raised AS (
     INSERT INTO production_written AS w (factory_id, number) SELECT id, 1 FROM factories_factory
     ON CONFLICT (factory_id) DO UPDATE SET number = w.number + 1
 )
-INSERT INTO production_tojudge (factory_id, first_on) SELECT id, %s FROM factories_factory f
+INSERT INTO production_tojudge (factory_id, first_on) SELECT id, %(first)s FROM factories_factory f
 WHERE EXISTS (SELECT FROM production_factoryday d WHERE d.factory_id = f.id) RETURNING factory_id, first_on
 """
 
@@ -256,18 +256,16 @@ def _rebuild_all(cursor: Any, done: Rebuilt) -> Rebuilt:
     with _emptied(cursor, ["production_factoryday", *(table.name for table in TABLES)]):
         for table in TABLES:
             if table.days:
-                _fill(cursor, table)
+                cursor.execute(_fill(table), {"as_of": NEVER})
         cursor.execute(EVERY_BUCKET)
-    for table in TABLES:
-        if not table.days:
-            _fill(cursor, table)
-    cursor.execute(TELL_ALL, [FIRST_DAY])
+    from_outcomes = [_fill(table) for table in TABLES if not table.days]
+    cursor.execute("; ".join([*from_outcomes, TELL_ALL]), {"as_of": NEVER, "first": FIRST_DAY})
     done.first_on = dict(cursor.fetchall())
     return done
 
 
-def _fill(cursor: Any, table: Table) -> None:
-    cursor.execute(f"INSERT INTO {table.name} ({table.columns}) {table.sql(False)}", {"as_of": NEVER})
+def _fill(table: Table) -> str:
+    return f"INSERT INTO {table.name} ({table.columns}) {table.sql(False)}"
 
 
 # All lines at once, in memory; groups by sorting, because a hash of so many sums would not fit.

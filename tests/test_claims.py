@@ -474,5 +474,5 @@ def test_both_lists_ask_as_often_for_many_rows_as_for_one(manager, client, djang
         rows(count)
         with django_assert_num_queries(8):
             client.get("/claims/")
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(5):
             client.get("/claims/unclaimed/")

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Round
 from django.http import HttpRequest, HttpResponseBase
@@ -40,6 +40,18 @@ WAITING_HEAD = [
 STATUS = {
     "draft": "info", "sent": "watch", "accepted": "ok", "disputed": "breach", "waived": "no_data", "settled": "ok",
 }  # fmt: skip
+
+
+class ByKey(Paginator):
+    """Passes over the rows before a page in the index alone: what a row names is read for the rows of the page."""
+
+    def page(self, number: int | str) -> Page:
+        number = self.validate_number(number)
+        first = (number - 1) * self.per_page
+        keys = self.object_list.values("pk")[first : min(first + self.per_page, self.count)]
+        return Page(self.object_list.filter(pk__in=keys), number, self)
+
+
 # `minor_unit`, as the database takes it.
 PLACES = Case(
     *(
@@ -76,7 +88,7 @@ def claim_list(request: HttpRequest) -> HttpResponseBase:
     waiting = form.apply(_claimable(request)) if request.user.sees_prices() else MaterialOutcome.objects.none()
     first = list(waiting[: WAITING + 1])
     ahead = form.apply(OpenMaterial.objects.visible_to(request.user).beyond_allowance())
-    ahead = Paginator(ahead.select_related("factory", "order", "material"), AHEAD).get_page(request.GET.get("ahead"))
+    ahead = ByKey(ahead.select_related("factory", "order", "material"), AHEAD).get_page(request.GET.get("ahead"))
     context = {
         "rows": [_row(claim) for claim in page],
         "totals": [
@@ -116,7 +128,7 @@ def claim_unclaimed(request: HttpRequest) -> HttpResponseBase:
     if kind := file_asked(request.GET):
         return file_answer(kind, "claims-unclaimed", WAITING_HEAD, map(_waiting_cells, found))
     totals = _totals(form.apply(every, with_currency=False))
-    paginator = Paginator(found, PAGE)
+    paginator = ByKey(found, PAGE)
     chosen = form.cleaned_data.get("currency")
     paginator.count = sum(total["count"] for total in totals if chosen in ("", None, total["currency"]))
     page = paginator.get_page(request.GET.get("page"))
