@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from django.db import connection, transaction
@@ -103,7 +103,7 @@ def compare(draft: Policy, yesterday: datetime.date, months: int = 12) -> Compar
         for end in ends
         for category in (None, *categories.get(factory.pk, ()))
     ]
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute(evaluations.MANY)
         trial = Trial([evaluations.choose(subjects, among) for among in both])
     ids = [factory.pk for factory in factories]
@@ -129,9 +129,17 @@ class Trial:
 
     def __init__(self, sides: Sequence[Sequence[Chosen]]) -> None:
         self.sides = [{each.subject.key: each for each in side} for side in sides]
-        self.sums = window_sums.Sums(evaluations.asked(each for side in sides for each in side))
-        # Both windows of both sides, for one subject.
-        self.look = lru_cache(maxsize=4)(self.sums.of)
+        every = [each for side in sides for each in side]
+        # The longer windows reach far back: they are read only for the factories where a shorter one holds too little.
+        self.short = {each.options[0][1] for each in every}
+        self.sums = window_sums.Sums(self.short)
+        self.look = cache(self._look)
+        poor = {each.subject.factory.pk for each in every if not evaluations.is_enough(each, self.look)}
+        rest = (window for each in every if each.subject.factory.pk in poor for _, window in each.options[1:])
+        self.more = window_sums.Sums(rest)
+
+    def _look(self, window: window_sums.Asked) -> window_sums.Found:
+        return (self.sums if window in self.short else self.more).of(window)
 
     def month(
         self, factory: Factory, end: datetime.date, categories: Iterable[Category]

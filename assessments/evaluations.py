@@ -268,6 +268,12 @@ def asked(chosen: Iterable[Chosen]) -> Iterator[Asked]:
     return (window for each in chosen for _, window in each.options)
 
 
+def is_enough(chosen: Chosen, look: Callable[[Asked], Found]) -> bool:
+    """Whether the shortest of its windows holds enough data."""
+    length, window = chosen.options[0]
+    return windows.choose([evidence(length, look(window))], minimums(chosen.policy)).window_used is not None
+
+
 def shortest(chosen: Chosen, look: Callable[[Asked], Found]) -> tuple[int, Asked]:
     """The shortest of its windows that holds enough data, else the last one (SCO-7), and its days before it."""
     held = (evidence(length, look(window)) for length, window in chosen.options)

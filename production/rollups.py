@@ -100,21 +100,24 @@ UNION SELECT id FROM production_orderline WHERE calendar_id IN (
 """
 
 
-def _rewriting(table: Table) -> Prepared:
-    """Replaces the outcomes of the touched subjects; gives the buckets they were in and are in now."""
-    values = [name.strip() for name in table.columns.split(",")]
-    sets = ", ".join(f"{name} = EXCLUDED.{name}" for name in values if name not in table.key.split(", "))
-    told = ", ".join(["factory_id", "category_id", *table.days.values()] if table.days else ["factory_id"])
-    return Prepared(
-        f"WITH fresh AS MATERIALIZED ({table.sql(True)}), "
-        f"named ({table.columns}) AS (SELECT * FROM fresh), "
-        f"old AS (SELECT {table.key}, {told} FROM {table.name} WHERE {table.matches}), "
-        f"gone AS (DELETE FROM {table.name} WHERE {table.matches} AND ({table.key}) NOT IN (SELECT {table.key} FROM named)), "
-        f"new AS (INSERT INTO {table.name} ({table.columns}) SELECT * FROM named "
-        f"ON CONFLICT ({table.key}) DO UPDATE SET {sets} RETURNING {told}) "
-        f"SELECT {told} FROM old UNION SELECT {told} FROM new",
-        **SUBJECTS,
-    )
+def _rewriting(*tables: Table) -> Prepared:
+    """Replaces the outcomes of the touched subjects of some tables; gives the buckets they were in and are in now."""
+    parts, told = [], []
+    for number, table in enumerate(tables):
+        values = [name.strip() for name in table.columns.split(",")]
+        sets = ", ".join(f"{name} = EXCLUDED.{name}" for name in values if name not in table.key.split(", "))
+        days = "category_id, " + ", ".join(table.days.values()) if table.days else "NULL::bigint, NULL::date"
+        parts += [
+            f"fresh{number} AS MATERIALIZED ({table.sql(True)})",
+            f"named{number} ({table.columns}) AS (SELECT * FROM fresh{number})",
+            f"old{number} AS (SELECT factory_id, {days} FROM {table.name} WHERE {table.matches})",
+            f"gone{number} AS (DELETE FROM {table.name} WHERE {table.matches} "
+            f"AND ({table.key}) NOT IN (SELECT {table.key} FROM named{number}))",
+            f"new{number} AS (INSERT INTO {table.name} ({table.columns}) SELECT * FROM named{number} "
+            f"ON CONFLICT ({table.key}) DO UPDATE SET {sets} RETURNING factory_id, {days})",
+        ]
+        told += [f"SELECT * FROM old{number} UNION SELECT * FROM new{number}"]
+    return Prepared(f"WITH {', '.join(parts)} {' UNION '.join(told)}", **SUBJECTS)
 
 
 def on_days(family: str, days: str) -> str:
@@ -159,7 +162,12 @@ SOME_BUCKETS = _filling(_of_some_buckets)
 
 
 SUBJECTS = {"as_of": "date", "lines": "bigint[]", "lots": "bigint[]", "materials": "bigint[]"}
-REWRITE = {table.name: _rewriting(table) for table in TABLES}
+LINES, DELIVERIES, LOTS, MATERIALS, OPEN_MATERIALS = TABLES
+# What is worked out again in one statement, by the first of its tables.
+REWRITE = {
+    first.name: _rewriting(first, *more)
+    for first, *more in ([LINES], [DELIVERIES], [LOTS], [MATERIALS, OPEN_MATERIALS])
+}
 REMOVE_BUCKETS = Prepared(
     "DELETE FROM production_factoryday f "
     "USING unnest(%(family)s::text[], %(factory)s::bigint[], %(category)s::bigint[], %(day)s::date[]) "
@@ -204,7 +212,7 @@ def rebuild() -> Rebuilt:
             "lines": sorted(lines), "lots": seen["lot"], "materials": sorted(materials), "as_of": NEVER,
         }  # fmt: skip
         written: set[int] = set()
-        for table in TABLES:
+        for table in (LINES, DELIVERIES, LOTS, MATERIALS):
             if subjects["materials" if "materials" in table.matches else "lines"] or subjects["lots"]:
                 written |= _rewrite(cursor, table, subjects, done.buckets)
         _rewrite_buckets(cursor, done.buckets)
@@ -300,11 +308,11 @@ def _rewrite(cursor: Any, table: Table, subjects: dict[str, Any], buckets: dict[
     few = len(subjects["lines"]) + len(subjects["lots"]) + len(subjects["materials"]) <= FEW
     REWRITE[table.name].execute(cursor, subjects, few)
     written = set()
-    for factory, *filed in cursor.fetchall():
+    for factory, category, *found in cursor.fetchall():
         written.add(factory)
-        for family, day in zip(table.days, filed[1:], strict=True):
+        for family, day in zip(table.days, found, strict=True):
             if day is not None:
-                buckets[family].add((factory, filed[0], day))
+                buckets[family].add((factory, category, day))
     return written
 
 

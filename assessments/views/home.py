@@ -247,16 +247,14 @@ def slipping(user: User) -> dict[str, Any]:
 
 def lines(user: User, late: bool) -> dict[str, Any]:
     """Open order lines past their limit day, or due from today on for a week: how many, and the first of them."""
-    waiting = LineOutcome.objects.visible_to(user).exclude(state=LineOutcome.State.EXCLUDED)
+    waiting = LineOutcome.objects.visible_to(user)
     found = waiting.late() if late else waiting.due_within(DUE_SOON_DAYS)
-    rows = list(
-        found.select_related("line__order__factory", "line__product", "line__site").order_by("limit_on", "line_id")[
-            :LINES
-        ]
-    )
+    # The first by the index of the open lines; in full for these only.
+    first = list(found.order_by("limit_on", "line_id").values_list("line_id", flat=True)[:LINES])
+    shown = LineOutcome.objects.select_related("line__order__factory", "line__product", "line__site").in_bulk(first)
     return {
-        "rows": [line_row(row) for row in rows],
-        "count": len(rows) if len(rows) < LINES else found.count(),
+        "rows": [line_row(shown[key]) for key in first if key in shown],
+        "count": len(first) if len(first) < LINES else found.count(),
         "url": url_or_none("line_list", state="late" if late else "soon"),
     }
 
