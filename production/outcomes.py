@@ -258,51 +258,38 @@ FROM balance
 def open_materials(filtered: bool) -> str:
     """MAT-9 for the materials issued to open orders, or for `%(materials)s` of them; reads the outcomes of their lines.
 
-    The open orders are few among all: what belongs to each is looked up by the indexes, once. `goods_in_on` is the last
-    receipt that was kept.
+    Each is looked up by the indexes: the open orders are few among all. `goods_in_on` is the last receipt that was kept.
     """
     return f"""
 WITH opened AS MATERIALIZED (
-    SELECT m.id, m.order_id, m.factory_id, m.material_id, m.currency, v.came - v.went AS net,
-        COALESCE(m.allowance, o.loss_allowance) AS share, COALESCE(NULLIF(m.loss_base, ''), o.loss_base) AS base
-    FROM production_ordermaterial m
-    JOIN production_purchaseorder o ON o.id = m.order_id
-    CROSS JOIN LATERAL (
-        SELECT COALESCE(sum(w.quantity) FILTER (WHERE w.kind IN ('issue', 'transfer_in')), 0) AS came,
-            COALESCE(sum(w.quantity) FILTER (WHERE w.kind IN ('return', 'transfer_out')), 0) AS went
-        FROM production_materialmovement w WHERE w.order_material_id = m.id
-        OFFSET 0
-    ) v
-    WHERE o.closed_on IS NULL AND v.came > 0 {_only(filtered, "m.id", "materials")}
-), lines AS MATERIALIZED (
-    SELECT l.* FROM (SELECT DISTINCT order_id FROM opened) o
-    CROSS JOIN LATERAL (
-        SELECT l.id, l.order_id, l.bill_id, x.is_open,
-            CASE WHEN x.is_open THEN GREATEST(x.qty_received, x.qty_due) ELSE x.qty_received END AS units
-        FROM production_orderline l LEFT JOIN production_lineoutcome x ON x.line_id = l.id
-        WHERE l.order_id = o.order_id
-        OFFSET 0
-    ) l
-), needs AS (
-    SELECT m.id, sum(b.quantity_per_unit * l.units) AS needed
-    FROM opened m JOIN lines l ON l.order_id = m.order_id
-    JOIN production_billline b ON b.bill_id = l.bill_id AND b.material_id = m.material_id
-    GROUP BY m.id
-), arrived AS (
-    SELECT i.order_id, max(d.received_on) AS last_on
-    FROM (SELECT order_id FROM lines GROUP BY order_id HAVING bool_and(is_open IS FALSE)) i
-    JOIN lines l ON l.order_id = i.order_id
-    CROSS JOIN LATERAL (
-        SELECT d.received_on FROM production_delivery d
-        WHERE d.line_id = l.id AND d.kind = 'receipt' AND d.quantity + COALESCE((
-            SELECT sum(r.quantity) FROM production_delivery r WHERE r.reverses_id = d.id), 0) > 0
-        OFFSET 0
-    ) d
-    GROUP BY i.order_id
+    SELECT m.*, COALESCE(m.allowance, o.loss_allowance) AS share, COALESCE(NULLIF(m.loss_base, ''), o.loss_base) AS base
+    FROM production_ordermaterial m JOIN production_purchaseorder o ON o.id = m.order_id
+    WHERE o.closed_on IS NULL {_only(filtered, "m.id", "materials")}
 )
-SELECT m.id, m.order_id, m.factory_id, m.material_id, m.currency, m.net, n.needed, m.net - n.needed,
-    round(m.share * CASE m.base WHEN 'theoretical' THEN n.needed ELSE m.net END, 12), a.last_on
-FROM opened m LEFT JOIN needs n ON n.id = m.id LEFT JOIN arrived a ON a.order_id = m.order_id
+SELECT m.id, m.order_id, m.factory_id, m.material_id, m.currency, v.came - v.went, n.needed, v.came - v.went - n.needed,
+    round(m.share * CASE m.base WHEN 'theoretical' THEN n.needed ELSE v.came - v.went END, 12),
+    CASE WHEN n.is_in THEN (
+        SELECT max(d.received_on) FROM production_orderline l JOIN production_delivery d ON d.line_id = l.id
+        WHERE l.order_id = m.order_id AND d.kind = 'receipt' AND d.quantity + COALESCE((
+            SELECT sum(r.quantity) FROM production_delivery r WHERE r.reverses_id = d.id), 0) > 0) END
+FROM opened m
+CROSS JOIN LATERAL (
+    SELECT COALESCE(sum(w.quantity) FILTER (WHERE w.kind IN ('issue', 'transfer_in')), 0) AS came,
+        COALESCE(sum(w.quantity) FILTER (WHERE w.kind IN ('return', 'transfer_out')), 0) AS went
+    FROM production_materialmovement w WHERE w.order_material_id = m.id
+    OFFSET 0
+) v
+CROSS JOIN LATERAL (
+    SELECT bool_and(x.is_open IS FALSE) AS is_in, sum((
+            SELECT b.quantity_per_unit FROM production_billline b
+            WHERE b.bill_id = l.bill_id AND b.material_id = m.material_id
+        ) * CASE WHEN x.is_open THEN GREATEST(x.qty_received, x.qty_due) ELSE x.qty_received END) AS needed
+    FROM production_orderline l
+    LEFT JOIN production_lineoutcome x ON x.line_id = l.id
+    WHERE l.order_id = m.order_id
+    OFFSET 0
+) n
+WHERE v.came > 0
 """
 
 

@@ -125,11 +125,13 @@ def on_days(family: str, days: str) -> str:
     source, day = SOURCE_OF[family]
     on = f"(s.factory_id, s.{day}) = (b.factory_id, b.day)"
     if family != "coverage":
-        return f"{source} s JOIN {days} b ON {on}"
-    # The outcomes of deliveries have no index by day: they are the most, and each index takes its time to be built.
+        return f"{source} s JOIN {days} b ON TRUE WHERE {on}"
+    # The outcomes of deliveries have no index by day: they are the most, and each index takes its time to be built. Day for day
+    # by the index of the deliveries; where the database takes another way, it may compare every day with every delivery.
     return (
-        f"{days} b JOIN production_delivery d ON (d.factory_id, d.received_on) = (b.factory_id, b.day) "
-        f"JOIN {source} s ON (s.line_id, s.delivery_id) = (d.line_id, d.id) AND {on}"
+        f"{days} b CROSS JOIN LATERAL (SELECT o.* FROM production_delivery d "
+        f"JOIN {source} o ON (o.line_id, o.delivery_id) = (d.line_id, d.id) "
+        f"WHERE (d.factory_id, d.received_on) = (b.factory_id, b.day) OFFSET 0) s WHERE {on}"
     )
 
 
