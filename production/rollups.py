@@ -121,7 +121,10 @@ def _rewriting(*tables: Table) -> Prepared:
 
 
 def on_days(family: str, days: str) -> str:
-    """SQL for the outcomes `s` that a family files on some days of factories: `days` names a table of them, `b`."""
+    """What follows FROM for the outcomes `s` that a family files on some days of factories; AND may follow it.
+
+    `days` names a table of (factory_id, day), which is `b` in it.
+    """
     source, day = SOURCE_OF[family]
     on = f"(s.factory_id, s.{day}) = (b.factory_id, b.day)"
     if family != "coverage":

@@ -29,7 +29,7 @@ from assessments.models import Evaluation
 from assessments.publication import publication
 from assessments.views import rows as row_tables
 from assessments.views.entrance import factory_or_404, sees_money
-from assessments.views.scores import evaluation_or_404
+from assessments.views.judged import evaluation_or_404
 from factories.models import Factory
 from production import drawn_pages
 from tests import make

@@ -21,7 +21,7 @@ from assessments.filters import link
 from assessments.models import Evaluation
 from assessments.templatetags.pills import pill, word_pill
 from assessments.views.entrance import BUSINESS, factory_or_404, open_to, sees_money
-from assessments.views.scores import evaluation_or_404, or_which_there_are
+from assessments.views.judged import evaluation_or_404, or_which_there_are
 
 Line = dict[str, Any]  # one line of the table: name, stored, today, differs
 

@@ -10,7 +10,8 @@ from assessments import pdf, wording
 from assessments.figures import day
 from assessments.models import Grade
 from assessments.views.entrance import BUSINESS, factory_or_404, open_to, today
-from assessments.views.scores import evaluation_or_404, explained, or_which_there_are
+from assessments.views.judged import evaluation_or_404, or_which_there_are
+from assessments.views.scores import explained
 
 
 @require_safe

@@ -5,7 +5,7 @@ from django.db.models import Q
 
 from factories.models import Category, Factory
 from production.models.orders import OfFactory, PurchaseOrder
-from production.models.rollups import derived
+from production.models.rollups import derived, subject
 
 
 class PlanOutcome(models.Model):
@@ -14,9 +14,7 @@ class PlanOutcome(models.Model):
     It says nothing of the deliveries, which end a plan, too (`production.schedule.Outlook`).
     """
 
-    order = models.OneToOneField(
-        PurchaseOrder, models.DO_NOTHING, db_constraint=False, primary_key=True, related_name="plan_outcome"
-    )
+    order = subject(PurchaseOrder, "plan_outcome")
     factory = derived(Factory)
     planned_on = models.DateField(help_text="The planned end.")
     known_on = models.DateField(help_text="The day of the last fact.")

@@ -19,12 +19,13 @@ FAR = datetime.date(9999, 12, 31)
 
 def derived(to, **options):
     """A reference from a derived row to a fact: no constraint, the row is rebuilt when the fact goes."""
-    return models.ForeignKey(to, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+", **options)
+    options = {"related_name": "+"} | options
+    return models.ForeignKey(to, models.DO_NOTHING, db_constraint=False, db_index=False, **options)
 
 
-def subject(to):
+def subject(to, related_name="outcome"):
     """The fact that a derived row is about: its key, and `fact.outcome` the other way."""
-    return models.OneToOneField(to, models.DO_NOTHING, db_constraint=False, primary_key=True, related_name="outcome")
+    return models.OneToOneField(to, models.DO_NOTHING, db_constraint=False, primary_key=True, related_name=related_name)
 
 
 class Touched(models.Model):
@@ -292,12 +293,8 @@ class OpenMaterial(models.Model):
     Without a row: never issued, or the order is closed. Eighteen places are all that a quantity times a consumption has.
     """
 
-    order_material = models.OneToOneField(
-        OrderMaterial, models.DO_NOTHING, db_constraint=False, primary_key=True, related_name="projection"
-    )
-    order = models.ForeignKey(
-        PurchaseOrder, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="open_materials"
-    )
+    order_material = subject(OrderMaterial, "projection")
+    order = derived(PurchaseOrder, related_name="open_materials")
     factory = derived(Factory)
     material = derived(Material)
     currency = models.CharField(max_length=3)
