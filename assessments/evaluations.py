@@ -22,8 +22,8 @@ from assessments.models import Evaluation, Policy
 from assessments.publication import latest, publication
 from assessments.window_sums import Asked, Found, Sums
 from factories.models import Category, Factory
-from production.models import Site
 from production.prepared import FEW, Prepared
+from production.rollups import Span
 
 LIVE, NIGHT, MONTH = Evaluation.Kind.LIVE, Evaluation.Kind.NIGHT, Evaluation.Kind.MONTH
 NAMING_A_CATEGORY = ("factory+category", "category")
@@ -149,18 +149,23 @@ def evaluate_months(last_days: Iterable[datetime.date], factories: Sequence[int]
     return made
 
 
-def evaluate_changed(now: datetime.datetime, first_on: Mapping[int, datetime.date]) -> list[Evaluation]:
-    """Judges factories some of whose facts changed, each from a day on: today, and again what late facts may have changed.
+def evaluate_changed(now: datetime.datetime, changed: Mapping[int, Span]) -> list[Evaluation]:
+    """Judges factories some of whose sums changed, from a day to a day: today, and again what late facts may have changed.
 
-    That is the last night and every month judged that ends on that day or later; no grade is published by it, so nothing
-    follows from it. Gives the new evaluations of today.
+    That is the last night and every month judged, if one of these days counted in it; no grade is published by it, so
+    nothing follows from it. Gives the new evaluations of today.
     """
-    chosen = {factory.pk: factory for factory in _factories(first_on)}
+    chosen = {factory.pk: factory for factory in _factories(changed)}
     days: list[tuple[str, Factory, datetime.date]] = []
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         JUDGED_BEFORE.execute(
             cursor,
-            {"factories": list(first_on), "first": list(first_on.values()), "yesterday": organisation_yesterday(now)},
+            {
+                "factories": list(changed),
+                "first": [first for first, _ in changed.values()],
+                "last": [last for _, last in changed.values()],
+                "yesterday": organisation_yesterday(now),
+            },
         )
         days = [(kind, chosen[factory], as_of) for kind, factory, as_of in cursor.fetchall()]
         made = evaluate([*_today(now, chosen.values()), *days], over_everywhere(now))
@@ -169,11 +174,11 @@ def evaluate_changed(now: datetime.datetime, first_on: Mapping[int, datetime.dat
 
 JUDGED_BEFORE = Prepared("""
 SELECT DISTINCT e.kind, e.factory_id, e.as_of
-FROM unnest(%(factories)s::bigint[], %(first)s::date[]) AS f (id, first_on)
-JOIN assessments_evaluation e ON e.factory_id = f.id
-    AND (e.kind = 'month' AND e.as_of >= f.first_on OR e.kind = 'night' AND e.as_of = %(yesterday)s)
+FROM unnest(%(factories)s::bigint[], %(first)s::date[], %(last)s::date[]) AS f (id, first_on, last_on)
+JOIN assessments_evaluation e ON e.factory_id = f.id AND (e.kind = 'month' OR e.kind = 'night' AND e.as_of = %(yesterday)s)
+    AND e.as_of >= f.first_on AND e.as_of - e.window_days < f.last_on
 ORDER BY 1, 2, 3
-""", factories="bigint[]", first="date[]", yesterday="date")  # fmt: skip
+""", factories="bigint[]", first="date[]", last="date[]", yesterday="date")  # fmt: skip
 
 
 def evaluate(
@@ -317,7 +322,7 @@ def _store(subjects: Sequence[Subject], judgements: Iterable[Judgement]) -> list
     if not subjects:
         return []
     newest = evaluation_rows.newest({(str(each.kind), each.factory.pk, each.as_of) for each in subjects})
-    months = [subject for subject in subjects if subject.kind == MONTH]
+    months = [subject for subject in subjects if subject.kind == MONTH and subject.key not in newest]
     before = evaluation_rows.published(
         [subject.factory.pk for subject in months], [subject.as_of for subject in months]
     )
@@ -349,8 +354,9 @@ def _store(subjects: Sequence[Subject], judgements: Iterable[Judgement]) -> list
 
 def over_everywhere(now: datetime.datetime) -> datetime.date | None:
     """The last day that is over at every receiving site: no line is late before its limit day is (OTD-2, OTD-11)."""
-    zones = Site.objects.order_by().values_list("time_zone", flat=True).distinct()
-    days = [now.astimezone(zoneinfo.ZoneInfo(zone)).date() for zone in zones]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT time_zone FROM production_site")
+        days = [now.astimezone(zoneinfo.ZoneInfo(zone)).date() for (zone,) in cursor.fetchall()]
     return min(days) - datetime.timedelta(days=1) if days else None
 
 

@@ -36,8 +36,8 @@ def assess(now: datetime.datetime, call_help: CallHelp | None = None) -> int:
         done = rollups.rebuild()
         disputes.settle()
     plan_outcomes.rebuild()
-    if call_help and len(done.first_on) > JUDGED_AT_ONCE:
-        call_help(min(PARTS, -(-len(done.first_on) // JUDGED_AT_ONCE)) - 1)
+    if call_help and len(done.days) > JUDGED_AT_ONCE:
+        call_help(min(PARTS, -(-len(done.days) // JUDGED_AT_ONCE)) - 1)
     while _judge_some(now):
         pass
     return done.marks
@@ -47,7 +47,7 @@ def _judge_some(now: datetime.datetime) -> bool:
     """Judges some factories that wait and that nobody else has in hand; whether there may be more of them."""
     with transaction.atomic():
         taken = _take_waiting()
-        waiting = _first_days(taken)
+        waiting = _changed_days(taken)
         if waiting:
             breaches.review_made(
                 evaluations.evaluate_changed(now, waiting), evaluations.organisation_yesterday(now), now=now
@@ -67,8 +67,8 @@ def _take_waiting() -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _first_days(taken: list[int]) -> dict[int, datetime.date]:
-    """The first day whose sums changed, per factory of ours; they wait no more.
+def _changed_days(taken: list[int]) -> dict[int, rollups.Span]:
+    """The first and the last day whose sums changed, per factory of ours; they wait no more.
 
     A statement of its own: it sees every note that was committed before the factory became ours.
     """
@@ -76,11 +76,11 @@ def _first_days(taken: list[int]) -> dict[int, datetime.date]:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "WITH gone AS (DELETE FROM production_tojudge WHERE factory_id = ANY(%s) RETURNING factory_id, first_on) "
-            "SELECT factory_id, min(first_on) FROM gone GROUP BY factory_id",
+            "WITH gone AS (DELETE FROM production_tojudge WHERE factory_id = ANY(%s) RETURNING factory_id, first_on, last_on) "
+            "SELECT factory_id, min(first_on), max(last_on) FROM gone GROUP BY factory_id",
             [taken],
         )
-        return dict(cursor.fetchall())
+        return {factory: (first, last) for factory, first, last in cursor.fetchall()}
 
 
 def _hold(where: str = "TRUE", values: Iterable[object] = ()) -> list[int]:

@@ -20,17 +20,18 @@ NEVER = datetime.date(9999, 12, 31)
 FIRST_DAY = datetime.date(2000, 1, 1)
 LOCK = 0x706C756D62  # "plumb"
 Bucket = tuple[int, int, datetime.date]
+Span = tuple[datetime.date, datetime.date]
 
 
 @dataclass
 class Rebuilt:
     """What one run did: how many marks it took, the buckets it wrote of each family (all of them where it is `whole`), and
-    the first day on which each factory's sums may be other ones."""
+    the first and the last day on which each factory's sums may be other ones."""
 
     marks: int = 0
     whole: bool = False
     buckets: dict[str, set[Bucket]] = field(default_factory=lambda: defaultdict(set))
-    first_on: dict[int, datetime.date] = field(default_factory=dict)
+    days: dict[int, Span] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -222,10 +223,12 @@ def rebuild() -> Rebuilt:
                 written |= _rewrite(cursor, table, subjects, done.buckets)
         _rewrite_buckets(cursor, done.buckets)
         for factory, _, day in set().union(*done.buckets.values()):
-            done.first_on[factory] = min(day, done.first_on.get(factory, day))
+            first, last = done.days.get(factory, (day, day))
+            done.days[factory] = min(day, first), max(day, last)
         if written:
-            firsts = {"factories": list(done.first_on), "first": list(done.first_on.values())}
-            TELL.execute(cursor, {"written": sorted(written), **firsts}, len(written) <= FEW)
+            firsts, lasts = [first for first, _ in done.days.values()], [last for _, last in done.days.values()]
+            told = {"written": sorted(written), "factories": list(done.days), "first": firsts, "last": lasts}
+            TELL.execute(cursor, told, len(written) <= FEW)
     return done
 
 
@@ -236,22 +239,23 @@ def rebuild_all() -> Rebuilt:
         return _rebuild_all(cursor, Rebuilt())
 
 
-# Who judges has to judge the factories whose sums changed, from their first day on: whoever rebuilt the sums may not be the
-# judge. And every factory that had or has one of the outcomes written is raised by one: who kept what it read can tell.
+# Who judges has to judge the factories whose sums changed, wherever one of these days counts: whoever rebuilt the sums may
+# not be the judge. And every factory that had or has one of the outcomes written is raised by one: who kept what it read can tell.
 TELL = Prepared("""
 WITH owed AS (
-    INSERT INTO production_tojudge (factory_id, first_on) SELECT * FROM unnest(%(factories)s::bigint[], %(first)s::date[])
+    INSERT INTO production_tojudge (factory_id, first_on, last_on)
+    SELECT * FROM unnest(%(factories)s::bigint[], %(first)s::date[], %(last)s::date[])
 )
 INSERT INTO production_written AS w (factory_id, number) SELECT id, 1 FROM unnest(%(written)s::bigint[]) AS id
 ON CONFLICT (factory_id) DO UPDATE SET number = w.number + 1
-""", written="bigint[]", factories="bigint[]", first="date[]")  # fmt: skip
+""", written="bigint[]", factories="bigint[]", first="date[]", last="date[]")  # fmt: skip
 TELL_ALL = """
 WITH raised AS (
     INSERT INTO production_written AS w (factory_id, number) SELECT id, 1 FROM factories_factory
     ON CONFLICT (factory_id) DO UPDATE SET number = w.number + 1
 )
 INSERT INTO production_tojudge (factory_id, first_on) SELECT id, %(first)s FROM factories_factory f
-WHERE EXISTS (SELECT FROM production_factoryday d WHERE d.factory_id = f.id) RETURNING factory_id, first_on
+WHERE EXISTS (SELECT FROM production_factoryday d WHERE d.factory_id = f.id) RETURNING factory_id, first_on, last_on
 """
 
 
@@ -273,7 +277,7 @@ def _rebuild_all(cursor: Any, done: Rebuilt) -> Rebuilt:
         cursor.execute(EVERY_BUCKET)
     from_outcomes = [_fill(table) for table in TABLES if not table.days]
     cursor.execute("; ".join([*from_outcomes, TELL_ALL]), {"as_of": NEVER, "first": FIRST_DAY})
-    done.first_on = dict(cursor.fetchall())
+    done.days = {factory: (first, last) for factory, first, last in cursor.fetchall()}
     return done
 
 

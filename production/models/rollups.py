@@ -44,6 +44,7 @@ class ToJudge(models.Model):
 
     factory_id = models.BigIntegerField()
     first_on = models.DateField(help_text="The first day whose sums changed.")
+    last_on = models.DateField(default=FAR, db_default=FAR, help_text="The last such day.")
 
     class Meta:
         verbose_name_plural = "to judge"
