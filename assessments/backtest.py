@@ -132,14 +132,22 @@ class Trial:
         every = [each for side in sides for each in side]
         # The longer windows reach far back: they are read only for the factories where a shorter one holds too little.
         self.short = {each.options[0][1] for each in every}
-        self.sums = window_sums.Sums(self.short)
+        self.sums = window_sums.Sums(self.short, with_lots=False)
         self.look = cache(self._look)
-        poor = {each.subject.factory.pk for each in every if not evaluations.is_enough(each, self.look)}
+        self.enough: dict[tuple[Any, ...], bool] = {}
+        poor = {each.subject.factory.pk for each in every if not self._is_enough(each)}
         rest = (window for each in every if each.subject.factory.pk in poor for _, window in each.options[1:])
-        self.more = window_sums.Sums(rest)
+        self.more = window_sums.Sums(rest, with_lots=False)
 
     def _look(self, window: window_sums.Asked) -> window_sums.Found:
         return (self.sums if window in self.short else self.more).of(window)
+
+    def _is_enough(self, chosen: Chosen) -> bool:
+        """Whether its shortest window holds enough; both sides mostly ask for the same of the same one."""
+        key = chosen.options[0][1], judgement.minimums(chosen.policy)
+        if key not in self.enough:
+            self.enough[key] = evaluations.is_enough(chosen, self.look)
+        return self.enough[key]
 
     def month(
         self, factory: Factory, end: datetime.date, categories: Iterable[Category]
@@ -167,7 +175,7 @@ class Trial:
         if chosen is None:
             return None
         subject, policy = chosen.subject, chosen.policy
-        _, window = evaluations.shortest(chosen, self.look)
+        window = chosen.options[0][1] if self._is_enough(chosen) else evaluations.shortest(chosen, self.look)[1]
         category, supplied = subject.category or subject.factory.category, subject.factory.pk in self.sums.supplied
         return judgement.measure(self.look(window), policy, category, policy.alpha_month, supplied)
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -231,8 +231,12 @@ def _watch_nights(evaluations: Sequence[Evaluation]) -> dict[str, int]:
 
 
 def _latest_by_key(keys: set[str]) -> dict[str, Breach]:
-    """The newest breach of each key; live ones are locked, so that two reviews and a person never write over each other."""
-    rows = Breach.objects.filter(key__in=keys).select_for_update().order_by("key", "opened_at", "pk")
+    """The newest breach of each key, with the day of its latest evaluation as `judged_on`.
+
+    Live ones are locked, so that two reviews and a person never write over each other.
+    """
+    rows = Breach.objects.filter(key__in=keys).annotate(judged_on=F("latest__as_of")).select_for_update(of=("self",))
+    rows = rows.order_by("key", "opened_at", "pk")
     return {breach.key: breach for breach in rows}
 
 
@@ -279,6 +283,10 @@ def _apply(breach: Breach, after: Standing, item: Found) -> None:
 
 
 def _value(breach: Breach, item: Found) -> None:
+    """What is shown of it; a night that is closed after today was judged says nothing newer."""
+    if breach.judged_on and breach.judged_on > item.seen.on:
+        return
+    breach.judged_on = item.seen.on
     breach.latest, breach.factory, breach.category = item.evaluation, item.evaluation.factory, item.evaluation.category
     breach.value = _twelve(item.seen.badness)
     breach.limit = _twelve(item.seen.ceiling)

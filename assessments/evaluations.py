@@ -85,6 +85,7 @@ class Policies:
         if among is None:
             among = {policy.pk: policy for policy in Policy.objects.agreed().select_related("category")}
         self.by_id = among
+        self.picked: dict[tuple[Any, ...], Policy | None] = {}
         self.versions: dict[tuple[int | None, int | None], list[grading.PolicyVersion[Any]]] = {}
         for key, policy in among.items():
             version = grading.PolicyVersion(key, policy.effective_from, policy.factory_id, policy.category_id)
@@ -106,10 +107,13 @@ class Policies:
         return self._pick(day, factory.pk, category, grading.SCOPE_ORDER)
 
     def _pick(self, day: datetime.date, factory: int, category: int | None, order: Sequence[str]) -> Policy | None:
-        scopes = {(factory, category), (factory, None), (None, category), (None, None)}
-        versions = [version for scope in scopes for version in self.versions.get(scope, ())]
-        found = grading.select_policy(versions, day, factory, category, order)
-        return self.by_id[found.id] if found else None
+        scopes = self.versions.keys() & {(factory, category), (factory, None), (None, category), (None, None)}
+        key = day, frozenset(scopes), order  # the same for all factories that no policy names
+        if key not in self.picked:
+            versions = [version for scope in scopes for version in self.versions[scope]]
+            found = grading.select_policy(versions, day, factory, category, order)
+            self.picked[key] = self.by_id[found.id] if found else None
+        return self.picked[key]
 
 
 def evaluate_live(now: datetime.datetime, factories: Iterable[int] | None = None) -> list[int]:

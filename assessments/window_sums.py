@@ -89,7 +89,7 @@ class Series:
 
 
 @cache
-def _reading(tables: Tables, by_category: bool) -> Prepared:
+def _reading(tables: Tables, by_category: bool, with_lots: bool) -> Prepared:
     """The sums of every family in each stretch and the largest lot, per factory (and category), where there are any.
 
     And which of the factories are supplied.
@@ -106,12 +106,13 @@ def _reading(tables: Tables, by_category: bool) -> Prepared:
             f"WHERE family = '{family}' AND factory_id = ANY(%(factories)s) AND day >= %(first)s AND day < %(end)s "
             "GROUP BY 1, 2, 3, 4, 5"
         )
-    lots = ["max(inspected)::bigint"] + ["0"] * (MOST_COUNTED - 1) + ["NULL"] * MOST_SUMMED
-    selects.append(
-        f"SELECT factory_id, 'lots', {category}, '', width_bucket(inspected_on, %(edges)s::date[]), NULL, {', '.join(lots)} "
-        f"FROM {tables.lots} WHERE factory_id = ANY(%(factories)s) AND inspected_on >= %(first)s AND inspected_on < %(end)s "
-        "GROUP BY 1, 2, 3, 4, 5"
-    )
+    if with_lots:
+        lots = ["max(inspected)::bigint"] + ["0"] * (MOST_COUNTED - 1) + ["NULL"] * MOST_SUMMED
+        selects.append(
+            f"SELECT factory_id, 'lots', {category}, '', width_bucket(inspected_on, %(edges)s::date[]), NULL, {', '.join(lots)} "
+            f"FROM {tables.lots} WHERE factory_id = ANY(%(factories)s) AND inspected_on >= %(first)s AND inspected_on < %(end)s "
+            "GROUP BY 1, 2, 3, 4, 5"
+        )
     selects.append(
         f"SELECT f.id, 'supplied', NULL, '', 0, NULL, {', '.join(['0'] * MOST_COUNTED + ['NULL'] * MOST_SUMMED)} "
         "FROM unnest(%(factories)s) AS f (id) WHERE EXISTS (SELECT FROM production_materialmovement m "
@@ -126,10 +127,11 @@ class Sums:
 
     The days on which a window begins or is over cut the calendar into stretches. Each daily sum is read once, into the
     sum of its stretch; a window is the difference of two running totals. `supplied` are the factories that were ever given
-    material of the seller; for the others loss does not apply (MAT-7).
+    material of the seller; for the others loss does not apply (MAT-7). No grade hangs on the largest lot, which takes a look
+    at each lot: without `with_lots` it is left at 0.
     """
 
-    def __init__(self, asked: Iterable[Asked], tables: Tables = STORED) -> None:
+    def __init__(self, asked: Iterable[Asked], tables: Tables = STORED, with_lots: bool = True) -> None:
         asked = set(asked)
         edges = {day for window in asked for day in (window.first, window.last + DAY, window.due_last + DAY)}
         self.place = {day: place for place, day in enumerate(sorted(edges))}
@@ -137,14 +139,15 @@ class Sums:
         self.lots: dict[int, list[tuple[int | None, int, int]]] = defaultdict(list)
         self.supplied: set[int] = set()
         if asked:
-            self._read(asked, tables)
+            self._read(asked, tables, with_lots)
 
-    def _read(self, asked: set[Asked], tables: Tables) -> None:
+    def _read(self, asked: set[Asked], tables: Tables, with_lots: bool) -> None:
         factories = sorted({window.factory for window in asked})
         values = {"factories": factories, "edges": list(self.place), "first": min(self.place), "end": max(self.place)}
         few = tables is STORED and len(factories) * len(self.place) <= FEW
         with connection.cursor() as cursor, localcontext(prec=DIGITS):
-            _reading(tables, any(window.category for window in asked)).execute(cursor, values, few)
+            by_category = any(window.category for window in asked)
+            _reading(tables, by_category, with_lots).execute(cursor, values, few)
             last = None
             for factory, family, category, currency, stretch, last_on, *row in cursor.fetchall():
                 if family == "lots":

@@ -4,6 +4,7 @@ import datetime
 import io
 import threading
 import time
+from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -144,6 +145,19 @@ def test_a_late_fact_makes_a_revision_and_leaves_the_published_grade(company):
     assert (second.raw_grade, second.published_grade) == ("failing", "excellent")
     first.refresh_from_db()
     assert first.raw_grade == "excellent"
+
+
+@pytest.mark.django_db
+def test_a_night_closed_after_today_was_judged_does_not_bring_its_older_figures_back(company):
+    jobs.assess(at("2026-11-22T10:00"))
+    jobs.night(at("2026-11-23T00:05"))
+    Inspection.objects.update(units_major=15)
+    jobs.assess(at("2026-11-24T00:01"))  # the day is over, and its night not closed yet
+    today = Evaluation.objects.filter(kind="live").latest("pk")
+    jobs.night(at("2026-11-24T00:05"))
+    breach = Breach.objects.get(measure="defect")
+    assert (today.as_of, breach.latest, breach.value) == (make.day("2026-11-24"), today, Decimal("0.12"))
+    assert breach.stepped_on == make.day("2026-11-23"), "the night counted all the same"
 
 
 @pytest.mark.django_db

@@ -57,13 +57,10 @@ def _dispute(day: datetime.date, member: Membership, buyer: User) -> None:
 def _take_back(day: datetime.date, now: datetime.datetime, factories: list[int], buyer: User) -> None:
     """A receipt of the last published month turns out to be of another order: the month gets a revision."""
     months = Evaluation.objects.whole().filter(factory__in=factories, kind="month", published_grade="good")
-    month = months.order_by("-as_of", "factory__code").first()
-    if month is None:
-        return
-    on_time = LineOutcome.objects.filter(factory=month.factory_id, is_otif=True, line__order__closed_on=None).counted()
-    within = on_time.filter(limit_on__range=(month.as_of.replace(day=1), month.as_of)).order_by("-limit_on", "line_id")
-    receipt = Delivery.objects.filter(line__in=within.values("line")[:1], kind="receipt", reversals=None).first()
-    if receipt is None:
+    for month in months.order_by("-as_of", "factory__code"):
+        if receipt := _of_an_open_order(month):
+            break
+    else:
         return
     Delivery.objects.create(
         factory_id=receipt.factory_id, line_id=receipt.line_id, site_id=receipt.site_id, kind="reversal", reverses=receipt,
@@ -73,6 +70,13 @@ def _take_back(day: datetime.date, now: datetime.datetime, factories: list[int],
     rollups.rebuild()
     evaluations.evaluate_month(month.as_of, [month.factory_id])
     evaluations.evaluate_live(now, [month.factory_id])
+
+
+def _of_an_open_order(month: Evaluation) -> Delivery | None:
+    """A receipt of the last line of that month that was on time, among the orders that are not closed."""
+    on_time = LineOutcome.objects.filter(factory=month.factory_id, is_otif=True, line__order__closed_on=None).counted()
+    within = on_time.filter(limit_on__range=(month.as_of.replace(day=1), month.as_of)).order_by("-limit_on", "line_id")
+    return Delivery.objects.filter(line__in=within.values("line")[:1], kind="receipt", reversals=None).first()
 
 
 def _at(day: datetime.date, ago: int) -> datetime.datetime:

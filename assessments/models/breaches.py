@@ -1,5 +1,7 @@
 """Which limits are broken, since when, and who has them; and who is told."""
 
+import datetime
+
 import pgtrigger
 from django.conf import settings
 from django.db import models
@@ -73,6 +75,7 @@ class Breach(models.Model):
         DISMISSED = "dismissed", "Dismissed"
 
     LIVE_STATES = ["open", "acknowledged", "escalated"]
+    judged_on: datetime.date | None = None  # the day of the latest evaluation, where it was asked for
 
     class Severity(models.TextChoices):
         WATCH = "watch", "Watch"
