@@ -155,6 +155,14 @@ def test_json_bears_every_number_exactly():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("inspected, major, rate", [(80, 0, "0.000000000000"), (20_000_000, 1, "0.000000050000")])
+def test_json_says_the_smallest_rates_in_plain_digits(inspected, major, rate):
+    make.inspection(inspected_on=day("2026-03-10"), inspected=inspected, major=major)
+    found = json.loads(run("--from", "2026-03-01", "--to", "2026-03-31", "--format", "json"))
+    assert found["rates"][0]["rate"] == rate
+    assert found["rates"][0]["percent"] == "0.0000"
+
+
 def test_impossible_ranges_are_refused():
     with pytest.raises(BadInput):
         rates(LAST, FIRST, LAST)

@@ -73,7 +73,7 @@ def as_json(found, options, as_of):
                 "is_headline": rate.is_headline,
                 "numerator": number(rate, rate.numerator),
                 "denominator": number(rate, rate.denominator),
-                "rate": None if rate.rate is None else str(rate.rate),
+                "rate": None if rate.rate is None else f"{rate.rate:f}",
                 "percent": None if rate.percent is None else str(rate.percent),
                 "status": TOO_FEW if rate.percent is None else "measured",
             }
