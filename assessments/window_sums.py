@@ -207,9 +207,10 @@ def categories_with_data(factories: Collection[int], categories: Sequence[int]) 
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT f.id, c.id FROM unnest(%s::bigint[]) AS f (id), unnest(%s::bigint[]) AS c (id) "
-            # By the index of the lines where it never had one: the sums of a factory are not ordered by category.
-            "WHERE EXISTS (SELECT FROM production_lineoutcome o WHERE (o.factory_id, o.category_id) = (f.id, c.id)) "
-            "AND EXISTS (SELECT FROM production_factoryday d WHERE (d.factory_id, d.category_id) = (f.id, c.id))",
+            # By the index of the lines where it never had one: the sums of a factory are not ordered by category. Each pair by
+            # itself (LIMIT): many of them at once would read every sum there is.
+            "WHERE (SELECT TRUE FROM production_lineoutcome o WHERE (o.factory_id, o.category_id) = (f.id, c.id) LIMIT 1) "
+            "AND (SELECT TRUE FROM production_factoryday d WHERE (d.factory_id, d.category_id) = (f.id, c.id) LIMIT 1)",
             [list(factories), list(categories)],
         )
         return set(cursor.fetchall())
