@@ -25,6 +25,7 @@ from django.db.models.functions import Cast, Coalesce, Greatest
 
 from assessments import grading
 from assessments.models import Evaluation
+from assessments.window_sums import FAMILIES, Asked, Sums
 from production.models import DeliveryOutcome, Exclusion, Inspection, LineOutcome, LotOutcome, MaterialOutcome
 
 RATIO = DecimalField(max_digits=38, decimal_places=12)
@@ -48,6 +49,7 @@ STORED = {
     "defect": {"rejected": "lots_rejected", "critical": "lots_with_critical"},
     "loss": {},
 }
+FAMILIES_OF = {"otif": ["delivery"], "defect": ["defect", "coverage"], "loss": []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +113,26 @@ def counted(evaluation: Evaluation, measure: str, found: QuerySet, currency: str
 
 
 def differs(evaluation: Evaluation, measure: str, now: Counted, currency: str = "") -> bool:
-    """Do today's facts give other numbers than those that were stored?"""
+    """Do today's facts give other numbers than those that were stored? Two queries at most."""
     stored = evaluation.measures.get(measure) or {}
     if currency:
         stored = next((row for row in stored.get("currencies", []) if row["currency"] == currency), {})
     sums = [(stored.get("num"), now.num), (stored.get("den"), now.den)]
     counts = [(stored[name], now.parts[part]) for part, name in STORED[measure].items() if name in stored]
-    return any(Decimal(str(then or 0)) != found for then, found in sums + counts)
+    return any(Decimal(str(then or 0)) != found for then, found in sums + counts) or _sums_differ(evaluation, measure)
+
+
+def _sums_differ(evaluation: Evaluation, measure: str) -> bool:
+    """Whether one of the sums behind the other figures of a measure is another one: weights, coverage, days late."""
+    then = evaluation.sums
+    asked = Asked(
+        evaluation.factory_id,
+        evaluation.category_id,
+        *(datetime.date.fromisoformat(then[name]) for name in ("first", "last", "due_last")),
+    )
+    now = Sums([asked], with_lots=False).of(asked).counts
+    names = [name for family in FAMILIES_OF[measure] for name in FAMILIES[family]]
+    return any(Decimal(str(then.get(name) or 0)) != now.get(name, 0) for name in names)
 
 
 def deliveries(evaluation: Evaluation) -> QuerySet[DeliveryOutcome]:

@@ -13,6 +13,8 @@ from assessments.models import Evaluation, Policy
 from assessments.views.csvs import plain
 from assessments.views.entrance import today
 from factories.models import Factory
+from production import rollups
+from production.models import Delivery
 from tests import judged, make
 
 
@@ -163,6 +165,19 @@ def test_the_rows_behind_a_number_are_as_many_as_the_number_says(company):
         now = evidence.counted(evaluation, "defect", found)
         assert (now.every, now.num, now.den) == (lots["lots"], lots["bad"], lots["total"]), evaluation
         assert not evidence.differs(evaluation, "defect", now)
+
+
+def test_rows_say_that_facts_changed_also_where_only_a_weight_did(company):
+    evaluation = Evaluation.objects.whole().filter(measures__defect__lots__gt=0).latest("pk")
+    lots = evidence.rows(evaluation, "defect")
+    before = evidence.counted(evaluation, "defect", lots)
+    assert not evidence.differs(evaluation, "defect", before)
+    delivery = Delivery.objects.filter(lot__in=lots.values("lot"), kind="receipt").first()
+    Delivery.objects.filter(pk=delivery.pk).update(quantity=delivery.quantity + 1)
+    rollups.rebuild()
+    now = evidence.counted(evaluation, "defect", evidence.rows(evaluation, "defect"))
+    assert (now.num, now.den) == (before.num, before.den)
+    assert evidence.differs(evaluation, "defect", now)
 
 
 def test_the_parts_of_a_score_add_up_exactly(company):

@@ -6,7 +6,7 @@ import pghistory
 from django.db import transaction
 
 from accounts.models import User
-from assessments import evaluations
+from assessments import breaches, evaluations
 from assessments.demo.people import PEOPLE
 from assessments.models import Evaluation
 from factories.models import Membership
@@ -67,9 +67,8 @@ def _take_back(day: datetime.date, now: datetime.datetime, factories: list[int],
         quantity=-receipt.quantity, received_at=now, received_on=receipt.received_on,
         known_on=max(day, receipt.received_on), reason=WRONG_LINE, recorded_at=now, recorded_by=buyer,
     )  # fmt: skip
-    rollups.rebuild()
-    evaluations.evaluate_month(month.as_of, [month.factory_id])
-    evaluations.evaluate_live(now, [month.factory_id])
+    made = evaluations.evaluate_changed(now, rollups.rebuild().days)
+    breaches.review_made(made, on=day - datetime.timedelta(days=1), quiet=True)
 
 
 def _of_an_open_order(month: Evaluation) -> Delivery | None:
