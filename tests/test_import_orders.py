@@ -6,7 +6,6 @@ import getpass
 import io
 import json
 import os
-import resource
 import subprocess
 import sys
 import uuid
@@ -576,6 +575,16 @@ def test_missing_file_is_a_problem_not_a_crash(tmp_path):
     assert (code, summary["rows"]) == (1, 0)
 
 
+# A process counts the memory of the one that it was forked from: between the two stands a small one.
+MEASURED = """
+import json, resource, subprocess, sys
+code = subprocess.run(sys.argv[1:]).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([used.ru_utime, used.ru_maxrss]), file=sys.stderr)
+sys.exit(code)
+"""
+
+
 @pytest.mark.soak
 @pytest.mark.django_db(transaction=True)
 def test_hundred_thousand_rows_in_a_minute_of_work_and_300_mib(tmp_path):
@@ -589,11 +598,12 @@ def test_hundred_thousand_rows_in_a_minute_of_work_and_300_mib(tmp_path):
     base = os.environ["DATABASE_URL"].rpartition("/")[0]
     environment = os.environ | {"DATABASE_URL": f"{base}/{connection.settings_dict['NAME']}"}
     command = [sys.executable, "manage.py", "import_orders", str(path), "--mapping", str(tmp_path / "ours.toml")]
+    command = [sys.executable, "-c", MEASURED, *command]
     done = subprocess.run(command, cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True, check=True)
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor_seconds, most_kilobytes = json.loads(done.stderr.splitlines()[-1])
     assert json.loads(done.stdout.splitlines()[-1])["lines_created"] == 100_000
-    assert used.ru_utime < 60
-    assert used.ru_maxrss < 300 * 1024
+    assert processor_seconds < 60
+    assert most_kilobytes < 300 * 1024
 
 
 # Mappings
