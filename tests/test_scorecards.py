@@ -110,6 +110,7 @@ def test_the_running_month_is_not_closed_and_its_last_day_closes_it():
 
 def test_a_cell_that_a_spreadsheet_would_run_is_made_harmless_and_a_number_is_kept():
     assert plain("=1+1") == "'=1+1"
+    assert [plain(Decimal(text)) for text in ("0E-12", "12.50", "1E+3")] == ["0.000000000000", "12.50", "1000"]
     assert plain("-5") == "-5"
 
 

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 from django.http import HttpResponse, HttpResponseBase, QueryDict
 
@@ -36,7 +37,9 @@ def csv_answer(name: str, head: Sequence[str], rows: Iterable[Sequence[object]])
 
 
 def plain(cell: object) -> object:
-    """Text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    """Text that a spreadsheet would take for a formula gets an apostrophe in front; a number its digits, never 0E-12."""
+    if isinstance(cell, Decimal):
+        return f"{cell:f}"
     if isinstance(cell, str) and STARTS_A_FORMULA.match(cell) and not _is_number(cell):
         return f"'{cell}"
     return "" if cell is None else cell

@@ -172,6 +172,11 @@ def loss_rate(row: MaterialOutcome, factory: Factory) -> Any:
     return row.loss / row.net_issued if row.net_issued else None
 
 
+def loss_rate_in_file(row: MaterialOutcome, factory: Factory) -> Any:
+    rate = loss_rate(row, factory)
+    return None if rate is None else round(rate, 12)
+
+
 def value_lost(row: MaterialOutcome, factory: Factory) -> str:
     return money(max(row.value_loss, 0), row.currency)
 
@@ -325,7 +330,7 @@ CSV: dict[str, Callable[[Any, Factory], Any]] = {
     "on_time": lambda r, f: r.qty_on_time,
     "quantity_due": lambda r, f: r.qty_due,
     "verdict": lambda r, f: {True: "accepted", False: "rejected", None: "pending"}[r.is_accepted],
-    "rate": lambda r, f: r.bad_share if isinstance(r, LotOutcome) else loss_rate(r, f),
+    "rate": lambda r, f: r.bad_share if isinstance(r, LotOutcome) else loss_rate_in_file(r, f),
     "allowance": lambda r, f: "beyond" if r.excess > 0 else "within",
     "used": lambda r, f: r.net_issued,
     "needed": lambda r, f: r.theoretical,
