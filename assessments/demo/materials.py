@@ -12,7 +12,7 @@ from assessments.demo.profiles import Profile
 
 SPARE = Decimal("1.035")
 CUT_TO_SIZE = Decimal("1.008")  # of the need, to most open orders: less than any contract allows to lose
-WASTEFUL = (3,)  # last digit of the open orders that were given whole packs
+WASTEFUL = "3"  # last digit of the open orders that were given whole packs
 SMALL_ELECTRONICS_ALLOWANCE = Decimal("0.01")
 CENTS = Decimal("0.0001")
 
@@ -79,13 +79,10 @@ class Stores:
             parts = (
                 [packs] if packs < 8 or rng.random() < 0.6 or later >= self.day else [packs - packs // 3, packs // 3]
             )
+            exact = not order.closed_on and order.number[-1] != WASTEFUL
             for on, part in zip((first, later), parts, strict=False):
-                given, exact = (
-                    Decimal(part * material.pack),
-                    not order.closed_on and int(order.number[-1]) not in WASTEFUL,
-                )
-                if exact:
-                    given = self._round(need * CUT_TO_SIZE * part / packs, material)
+                to_size = self._round(need * CUT_TO_SIZE * part / packs, material)
+                given = to_size if exact else Decimal(part * material.pack)
                 supply.movements.append(self._in(material, on, given, cost, exact))
             order.supplies.append(supply)
 
