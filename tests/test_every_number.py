@@ -28,6 +28,7 @@ from assessments.judgement import judge, sums_of
 from assessments.models import Evaluation
 from assessments.publication import publication
 from assessments.views import rows as row_tables
+from assessments.views.csvs import plain
 from assessments.views.entrance import factory_or_404, sees_money
 from assessments.views.judged import evaluation_or_404
 from factories.models import Factory
@@ -82,7 +83,7 @@ class Reader:
             head = chosen.table.csv_head(with_money)
             self.files[url] = [
                 {
-                    name: "" if value is None else str(value)
+                    name: str(plain(value))
                     for name, value in zip(head, chosen.table.csv_row(row, evaluation.factory, with_money), strict=True)
                 }
                 for row in chosen.rows
